@@ -1,0 +1,28 @@
+// What in-memory buses of one process share by name.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "dead_letters.hpp"
+#include "stream.hpp"
+
+namespace eventbus::memory {
+
+// Lives while a backend holds it. Threads: any.
+class Broker {
+ public:
+  static std::shared_ptr<Broker> get(const std::string& name);
+
+  std::shared_ptr<Stream> stream(const std::string& name);
+  std::shared_ptr<DeadLetters> dead_letters(const std::string& name);
+
+ private:
+  std::mutex mutex_;  // guards both maps
+  std::unordered_map<std::string, std::shared_ptr<Stream>> streams_;
+  std::unordered_map<std::string, std::shared_ptr<DeadLetters>> dead_letters_;
+};
+
+}  // namespace eventbus::memory

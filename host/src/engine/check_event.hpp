@@ -1,0 +1,17 @@
+// What publish refuses, on every backend alike.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <eventbus/error.hpp>
+#include <eventbus/event.hpp>
+
+namespace eventbus::host {
+
+std::optional<Error> check_event(const Event& event, std::uint64_t max_payload_bytes);
+
+// Fills in what the publisher left out.
+void stamp_event(Event& event, Timestamp now);
+
+}  // namespace eventbus::host

@@ -1,0 +1,187 @@
+// The Lua scripts: each is one atomic step. In every one the reading of what this consumer owns is one range call whose
+// COUNT covers all that lies between the lowest and the highest id asked for.
+#pragma once
+
+namespace eventbus::redis_streams::scripts {
+
+// KEYS stream, dead letters. ARGV group, consumer, lowest id, highest id, maximal length (0: none), then five a
+// settlement: action (a, r, d), id, count, and for r: idle, count to leave; for d: the field `dead`, "".
+// Returns a SettleStatus each, or a text where a command was refused.
+// The order of a dead letter survives an error at any point: read, add, and only then acknowledge.
+inline constexpr char settle[] = R"(
+local owned = {}
+for _, e in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[4], 1000000, ARGV[2])) do owned[e[1]] = e[4] end
+local out, acks = {}, {'XACK', KEYS[1], ARGV[1]}
+for at = 6, #ARGV, 5 do
+  local action, id, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+  local status = 1
+  if not owned[id] then
+    status = #redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1) == 0 and 2 or 3
+  elseif owned[id] ~= count then
+    status = 3
+  elseif action == 'a' then
+    acks[#acks + 1] = id
+  elseif action == 'r' then
+    local r = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'IDLE', ARGV[at + 3], 'RETRYCOUNT', ARGV[at + 4], 'JUSTID')
+    if #r == 0 then status = 4 end
+  else
+    local e = redis.call('XRANGE', KEYS[1], id, id)
+    if #e == 0 then
+      redis.call('XACK', KEYS[1], ARGV[1], id)
+      status = 4
+    elseif #e[1][2] > 7000 then
+      status = 'ERR the entry has too many fields for a script to copy'
+    else
+      local f = e[1][2]
+      f[#f + 1] = 'dead'
+      f[#f + 1] = ARGV[at + 3]
+      local r
+      if ARGV[5] == '0' then
+        r = redis.pcall('XADD', KEYS[2], '*', unpack(f))
+      else
+        r = redis.pcall('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], '*', unpack(f))
+      end
+      if type(r) == 'table' and r.err then status = r.err else redis.call('XACK', KEYS[1], ARGV[1], id) end
+    end
+  end
+  out[#out + 1] = status
+end
+if #acks > 3 then redis.call(unpack(acks)) end
+return out
+)";
+
+// KEYS stream. ARGV group, consumer, lowest, highest, count (1 or 0), then id and count a token. Returns a triple each:
+// HoldStatus, the new count, the fields.
+inline constexpr char redeliver[] = R"(
+local owned = {}
+for _, e in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[4], 1000000, ARGV[2])) do owned[e[1]] = e[4] end
+local out = {}
+for at = 6, #ARGV, 2 do
+  local id = ARGV[at]
+  if not owned[id] or owned[id] ~= tonumber(ARGV[at + 1]) then
+    out[#out + 1] = {2}
+  else
+    local count = owned[id]
+    local r
+    if ARGV[5] == '1' then
+      r = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id)
+      count = count + 1
+    else
+      redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')
+      r = redis.call('XRANGE', KEYS[1], id, id)
+    end
+    if #r == 0 or not r[1] then
+      redis.call('XACK', KEYS[1], ARGV[1], id)
+      out[#out + 1] = {3}
+    else
+      out[#out + 1] = {1, count, r[1][2]}
+    end
+  end
+end
+return out
+)";
+
+// KEYS stream. ARGV group, consumer, lowest, highest, then id and count a token. Returns a HoldStatus each.
+inline constexpr char renew[] = R"(
+local owned = {}
+for _, e in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[4], 1000000, ARGV[2])) do owned[e[1]] = e[4] end
+local claim = {'XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0}
+for at = 5, #ARGV, 2 do
+  if owned[ARGV[at]] == tonumber(ARGV[at + 1]) then claim[#claim + 1] = ARGV[at] end
+end
+local renewed = {}
+if #claim > 5 then
+  claim[#claim + 1] = 'JUSTID'
+  for _, id in ipairs(redis.call(unpack(claim))) do renewed[id] = true end
+end
+local out = {}
+for at = 5, #ARGV, 2 do
+  local id = ARGV[at]
+  if owned[id] ~= tonumber(ARGV[at + 1]) then
+    out[#out + 1] = 2
+  else
+    out[#out + 1] = renewed[id] and 1 or 3
+  end
+end
+return out
+)";
+
+// KEYS stream, marks. ARGV group. Writes the group's low-water mark: the lesser of the oldest pending minus one and the
+// last delivered.
+inline constexpr char mark[] = R"(
+local mark
+for _, g in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local m = {}
+  for i = 1, #g, 2 do m[g[i]] = g[i + 1] end
+  if m['name'] == ARGV[1] then mark = m['last-delivered-id'] end
+end
+if not mark then return false end
+local oldest = redis.call('XPENDING', KEYS[1], ARGV[1])[2]
+if oldest then
+  local ms, seq = oldest:match('^(%d+)-(%d+)$')
+  if seq ~= '0' then
+    mark = ms .. '-' .. string.format('%.0f', tonumber(seq) - 1)
+  elseif ms ~= '0' then
+    mark = string.format('%.0f', tonumber(ms) - 1) .. '-18446744073709551615'
+  else
+    mark = '0-0'
+  end
+end
+redis.call('HSET', KEYS[2], ARGV[1], mark)
+return mark
+)";
+
+// KEYS name. ARGV value, ":" and nonce, lease. Extends the lease of the name, or takes it again where it ran out.
+// Returns 1, or the value of the one who has it. Extending works also where memory is full, setting does not.
+inline constexpr char keep_name[] = R"(
+local v = redis.call('GET', KEYS[1])
+if v == ARGV[1] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  return 1
+end
+if not v or v:sub(-#ARGV[2]) == ARGV[2] then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+  return 1
+end
+return v
+)";
+
+// KEYS name. ARGV the value seen, the new value, lease. Takes the name over from a holder that is gone.
+inline constexpr char take_name[] = R"(
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+)";
+
+// KEYS name, stream. ARGV ":" and nonce, group, consumer. Frees the name; removes the consumer if it has nothing
+// pending, since removing it drops what it has.
+inline constexpr char leave[] = R"(
+local v = redis.call('GET', KEYS[1])
+if not v or v:sub(-#ARGV[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+local p = redis.pcall('XPENDING', KEYS[2], ARGV[2], '-', '+', 1, ARGV[3])
+if not p.err and #p == 0 then redis.pcall('XGROUP', 'DELCONSUMER', KEYS[2], ARGV[2], ARGV[3]) end
+return 1
+)";
+
+// KEYS dead letters, stream. ARGV id, group or "". Returns the new id, or nil.
+inline constexpr char replay[] = R"(
+local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
+if #e == 0 then return false end
+local f, out = e[1][2], {}
+for i = 1, #f, 2 do
+  if f[i] ~= 'dead' and f[i] ~= 'only_group' then
+    out[#out + 1] = f[i]
+    out[#out + 1] = f[i + 1]
+  end
+end
+if ARGV[2] ~= '' then
+  out[#out + 1] = 'only_group'
+  out[#out + 1] = ARGV[2]
+end
+local id = redis.call('XADD', KEYS[2], '*', unpack(out))
+redis.call('XDEL', KEYS[1], ARGV[1])
+return id
+)";
+
+}  // namespace eventbus::redis_streams::scripts

@@ -1,0 +1,120 @@
+#include "redis_server.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+namespace eventbus::testing {
+namespace {
+
+sockaddr_in loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+int free_port() {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = loopback(0);
+  socklen_t size = sizeof address;
+  bool bound = bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+               getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  close(fd);
+  if (!bound) throw std::runtime_error("redis server: cannot find a free port");
+  return ntohs(address.sin_port);
+}
+
+// Whether the server that answers on the port is this process: another one may have taken the port first.
+bool answers(int port, pid_t pid) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = loopback(port);
+  timeval patience{1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  std::string reply;
+  std::string wanted = "process_id:" + std::to_string(pid) + "\r\n";
+  constexpr char request[] = "INFO server\r\n";
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+      send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0) {
+    char part[2048];
+    for (ssize_t size = 1; size > 0 && reply.find(wanted) == std::string::npos && reply.size() < 16384;) {
+      size = recv(fd, part, sizeof part, 0);
+      if (size > 0) reply.append(part, static_cast<std::size_t>(size));
+      if (reply.find("\r\nexecutable:") != std::string::npos) break;
+    }
+  }
+  close(fd);
+  return reply.find(wanted) != std::string::npos;
+}
+
+}  // namespace
+
+RedisServer::RedisServer() {
+  for (int tries = 1;; ++tries) {  // between finding a free port and using it, another may take it
+    port_ = free_port();
+    try {
+      start();
+      return;
+    } catch (const std::runtime_error&) {
+      if (tries == 5) throw;
+    }
+  }
+}
+
+RedisServer::~RedisServer() { stop(); }
+
+void RedisServer::start() {
+  if (pid_ > 0) return;
+  std::string port = std::to_string(port_);
+  pid_t parent = getpid();
+  pid_ = fork();
+  if (pid_ < 0) throw std::runtime_error("redis server: cannot fork");
+  if (pid_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
+    int null = open("/dev/null", O_RDWR);
+    dup2(null, 0);
+    dup2(null, 1);
+    dup2(null, 2);
+    execlp("redis-server", "redis-server", "--port", port.c_str(), "--bind", "127.0.0.1", "--save", "", "--appendonly",
+           "no", "--dir", "/tmp", "--daemonize", "no", static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!answers(port_, pid_)) {
+    int status = 0;
+    if (waitpid(pid_, &status, WNOHANG) == pid_) {
+      pid_ = -1;
+      throw std::runtime_error("redis server: redis-server does not start; is it installed?");
+    }
+    if (std::chrono::steady_clock::now() > deadline) {
+      stop();
+      throw std::runtime_error("redis server: it does not answer");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+void RedisServer::stop() noexcept {
+  if (pid_ <= 0) return;
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+void RedisServer::restart() {
+  stop();
+  start();
+}
+
+}  // namespace eventbus::testing
