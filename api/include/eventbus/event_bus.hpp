@@ -19,6 +19,7 @@
 #include <eventbus/stats.hpp>
 #include <eventbus/stored.hpp>
 #include <eventbus/subscription.hpp>
+#include <eventbus/tracer.hpp>
 
 namespace eventbus {
 
@@ -142,7 +143,11 @@ class EventBus {
   virtual Capabilities capabilities() const = 0;
   virtual StreamInfo stream_info() const = 0;  // `unsupported` without inspection
 
-  // One recovery sweep now: takes over deliveries that idled longer than `min_idle` and handles them.
+  // One recovery sweep now: takes over deliveries that idled longer than `min_idle`, handles them, and returns when the
+  // outcome of each is known or the bus stops. A bus that does not consume handles them on the calling thread, as its
+  // configured consumer, and takes nothing else. With no subscription nothing is handled: what is past its attempts
+  // goes to the dead letters, the rest is given back with no attempt used. Inside a delivery it requests the sweep and
+  // returns at once. Throws `invalid_argument` for a `min_idle` below the lease without `force`.
   virtual RecoveryReport recover(const RecoveryOptions& options = {}) = 0;
 
   // Dead letters. Each throws `unsupported` if the backend keeps none.
@@ -160,6 +165,10 @@ class EventBus {
   // Called for failures that have no caller, on the thread that met them, one at a time; must not call the bus'
   // lifetime functions. Replaces the earlier hook; an empty one leaves the log alone to tell.
   virtual void set_error_hook(ErrorHook hook) = 0;
+
+  // Spans for publishing, processing and handling (tracer.hpp), unless `enable_tracing` is false; null: none. A
+  // publish span's context goes into the headers `traceparent` and `tracestate` of an event that has none of its own.
+  virtual void set_tracer(std::shared_ptr<Tracer> tracer) = 0;
 
   virtual const std::string& stream_name() const noexcept = 0;
   virtual const std::string& dead_letter_stream_name() const noexcept = 0;

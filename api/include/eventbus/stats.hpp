@@ -47,6 +47,9 @@ struct Stats {
   std::uint64_t reconnections = 0;     // connections restored after a loss
   std::uint64_t groups_recreated = 0;  // the group was gone and was made again
 
+  std::uint64_t trimmed = 0;           // entries that this bus trimmed from the stream
+  std::uint64_t trim_lost = 0;         // of these, entries that a group still needed (`trim.hard_max_length`)
+
   std::uint64_t parked = 0;  // now waiting for a retry, or behind one, as a token without payload
 };
 
@@ -81,6 +84,7 @@ struct Health {
   bool connected = false;
   bool consuming = false;
   std::vector<std::string> problems;                         // why it is not green, for people
+  std::vector<std::string> incidents;                        // what happened since the bus was opened and healed
   std::optional<std::chrono::milliseconds> since_last_read;  // since the backend last answered a read
   std::optional<std::uint64_t> lag;
   std::optional<std::uint64_t> pending;
@@ -105,13 +109,14 @@ struct RecoveryOptions {
 
 // What one recovery sweep did, by real outcome.
 struct RecoveryReport {
-  std::uint64_t checked = 0;
-  std::uint64_t claimed = 0;
-  std::uint64_t reprocessed = 0;
-  std::uint64_t dead_lettered = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t lost = 0;
+  std::uint64_t checked = 0;        // pending entries looked at, as far as the backend tells
+  std::uint64_t claimed = 0;        // taken over
+  std::uint64_t reprocessed = 0;    // handled and settled
+  std::uint64_t dead_lettered = 0;  // or dropped, where dead letters are disabled
+  std::uint64_t failed = 0;         // failed attempts; they are retried
+  std::uint64_t lost = 0;           // trimmed away while pending
   bool requested = false;  // called inside a delivery: the sweep happens after it, and the counts above are zero
+  bool cancelled = false;  // the bus stopped before every outcome was known
 };
 
 // What a backend promises and offers. `require` in the configuration names these fields.

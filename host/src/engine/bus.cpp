@@ -65,10 +65,7 @@ class Bus final : public EventBus {
   Capabilities capabilities() const override { return core_->capabilities(); }
   StreamInfo stream_info() const override { return core_->stream_info(); }
 
-  RecoveryReport recover(const RecoveryOptions&) override {
-    throw Error(ErrorCode::unsupported,
-                "recover: cannot sweep by call in this version; a bus that consumes recovers by itself every second");
-  }
+  RecoveryReport recover(const RecoveryOptions& options) override { return core_->recover(options); }
 
   DeadLetterPage dead_letters(const DeadLetterQuery& query) override {
     DeadLetterPage page;
@@ -88,7 +85,9 @@ class Bus final : public EventBus {
     return core_->with_backend("replay_dead_letter",
                                [&] { return core_->dead_letter_store().replay(position, only_group); });
   }
-  std::uint64_t purge_dead_letters(const PurgeQuery& query) override { return core_->dead_letter_store().purge(query); }
+  std::uint64_t purge_dead_letters(const PurgeQuery& query) override {
+    return core_->with_backend("purge_dead_letters", [&] { return core_->dead_letter_store().purge(query); });
+  }
   std::uint64_t import_dead_letters(std::span<const DeadLetter> entries) override {
     return core_->with_backend("import_dead_letters", [&] { return core_->dead_letter_store().add(entries); });
   }
@@ -99,6 +98,7 @@ class Bus final : public EventBus {
     return page;
   }
   void set_error_hook(ErrorHook hook) override { core_->set_error_hook(std::move(hook)); }
+  void set_tracer(std::shared_ptr<Tracer> tracer) override { core_->set_tracer(std::move(tracer)); }
 
   const std::string& stream_name() const noexcept override { return core_->settings().stream; }
   const std::string& dead_letter_stream_name() const noexcept override { return core_->settings().dead_letter_stream; }
@@ -109,11 +109,35 @@ class Bus final : public EventBus {
   const std::shared_ptr<Core> core_;
 };
 
+class Driven final : public DrivenBus {
+ public:
+  explicit Driven(const std::shared_ptr<Core>& core) : core_(core), bus_(core) {}
+
+  EventBus& bus() noexcept override { return bus_; }
+  bool take_in() override { return core_->take_in_driven(); }
+  bool run_one() override { return core_->run_one(); }
+  std::size_t runnable() const override { return core_->runnable(); }
+  std::optional<SteadyTime> next_timer() const override { return core_->next_timer(); }
+  std::optional<SteadyTime> next_due() const override { return core_->next_due(); }
+  void crash() noexcept override { core_->crash(); }
+
+ private:
+  const std::shared_ptr<Core> core_;
+  Bus bus_;
+};
+
 }  // namespace
 
 std::unique_ptr<EventBus> make_bus(const BusConfig& config, const BackendSettings& settings,
                                    const BackendFactory& create_backend, std::shared_ptr<Logger> logger) {
   return std::make_unique<Bus>(std::make_shared<Core>(config, settings, create_backend, std::move(logger)));
+}
+
+std::unique_ptr<DrivenBus> make_driven_bus(const BusConfig& config, const BackendSettings& settings,
+                                           const BackendFactory& create_backend, std::shared_ptr<Logger> logger,
+                                           std::shared_ptr<const Clock> clock) {
+  return std::make_unique<Driven>(
+      std::make_shared<Core>(config, settings, create_backend, std::move(logger), std::move(clock)));
 }
 
 }  // namespace eventbus::host

@@ -1,14 +1,16 @@
 // The engine's core: everything that EventBus promises, written once over Backend.
 //
 // Threads: publishers call in from anywhere; one consumer thread receives, renews, claims and settles; workers run
-// handlers. With inline dispatch there are no workers: whoever drains runs the handlers. mutex_ is never held while a
-// handler or the backend runs.
+// handlers. With inline dispatch whoever drains runs the handlers, and one worker drains for what no publisher does.
+// mutex_ is never held while a handler or the backend runs. A driven core has no threads: its driver calls turn() and
+// run_one().
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -27,14 +29,19 @@
 #include "engine/engine.hpp"
 #include "engine/gate.hpp"
 #include "engine/held.hpp"
+#include "engine/lanes.hpp"
 #include "engine/registry.hpp"
+#include "engine/sweep.hpp"
 
 namespace eventbus::host {
 
+class ProcessSpan;
+
 class Core final : public BackendHost, public detail::SubscriptionOwner, public std::enable_shared_from_this<Core> {
  public:
+  // With a clock it is a driven core.
   Core(const BusConfig& config, const BackendSettings& settings, const BackendFactory& create_backend,
-       std::shared_ptr<Logger> logger);
+       std::shared_ptr<Logger> logger, std::shared_ptr<const Clock> clock = nullptr);
   ~Core();
 
   // lifecycle (core.cpp)
@@ -47,7 +54,7 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   bool is_consuming() const noexcept { return consuming_.load(); }
   bool inside_delivery() const noexcept;
 
-  // publishing (publish.cpp)
+  // publishing (publish.cpp, background.cpp)
   Position publish(Event event);
   std::vector<PublishResult> publish_all(std::vector<Event> events);
   void publish_background(Event event);
@@ -57,6 +64,8 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   Subscription subscribe(std::span<const std::string> types, Handler handler);
   void end_subscription(std::uint64_t id) noexcept override;
   const Registry& registry() const noexcept { return registry_; }
+
+  RecoveryReport recover(const RecoveryOptions& options);  // recovery.cpp
 
   // looking inside (inspect.cpp)
   Stats stats() const;
@@ -72,15 +81,26 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   DeadLetterStore& dead_letter_store() const;  // inside with_backend, as the next
   History& history() const;
   void set_error_hook(ErrorHook hook);
+  void set_tracer(std::shared_ptr<Tracer> tracer);
   const BackendSettings& settings() const noexcept { return settings_; }
 
   // BackendHost
   void log(LogLevel level, std::string_view message) noexcept override;
   void signal(BackendSignal signal, std::uint64_t count) noexcept override;
+  SteadyTime now() const noexcept override { return clock_ ? clock_->now() : BackendHost::now(); }
+  Timestamp utc_now() const noexcept override { return clock_ ? clock_->utc_now() : BackendHost::utc_now(); }
 
   // Deferred outcomes come back here.
   bool settle_deferred(const HeldPtr& held, std::uint64_t subscription, const std::string& handler,
                        const Outcome& outcome, std::string_view why) noexcept;
+
+  // for the driver of a core without threads (driven.cpp)
+  bool take_in_driven();
+  bool run_one();
+  std::size_t runnable() const;
+  std::optional<SteadyTime> next_timer() const;
+  std::optional<SteadyTime> next_due() const;
+  void crash() noexcept;
 
  private:
   struct SettlementBatch {
@@ -99,7 +119,15 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   class HandlerCall;
   class DeferredOutcome;
 
-  DrainReport stop_now(std::optional<milliseconds> timeout);  // with lifecycle_mutex_ held
+  bool is_driven() const noexcept { return clock_ != nullptr; }
+  bool is_inline() const noexcept { return capabilities_.inline_dispatch; }
+
+  void begin_consuming();  // with lifecycle_mutex_ held, as the next
+  void start_threads();
+  DrainReport stop_now(std::optional<milliseconds> timeout);
+  void give_back_waiting_locked(DrainReport& report);
+  void settle_until(SteadyTime deadline, std::unique_lock<std::mutex>& lock);
+  void abandon_rest_locked(DrainReport& report);
   void disconnect_now() noexcept;
   void retire_workers();
   void poke() noexcept;
@@ -108,56 +136,92 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
 
   // publishing
   AppendResult append_one(Event& event);
+  std::vector<AppendResult> append_each(std::span<Event> events);
   void note_append(const AppendResult& result) noexcept;
   void run_background();
+  void publish_queued(std::unique_lock<std::mutex>& lock, milliseconds& delay);
   void stop_background() noexcept;
 
-  // the consumer thread (intake.cpp)
+  // the consumer thread (consumer.cpp, intake.cpp)
   void consume();
-  void consume_once(std::unique_lock<std::mutex>& lock);
-  void receive_once(std::size_t room, milliseconds wait);
-  void resume_own();
-  void claim_some();
-  void take_up_locked(const Token& token, SteadyTime leased_at);
-  void renew_all();
-  void redeliver_due();
-  void redeliver(std::vector<Parked> parked);
+  bool turn(std::unique_lock<std::mutex>& lock, bool may_wait);
+  bool do_what_is_due(std::unique_lock<std::mutex>& lock, SteadyTime time, bool wanted, std::size_t room);
+  void wait_for_work(std::unique_lock<std::mutex>& lock, SteadyTime until, bool wanted);
+  SteadyTime settle_at_locked() const;
+  milliseconds renew_interval() const noexcept;
+  SteadyTime next_timer_locked(bool wanted, std::size_t room) const;
+  bool receive_once(std::size_t room, milliseconds wait);
   void handle_trouble(const Error& cause);
   std::size_t room_locked();
-  std::vector<Parked> take_due_locked(SteadyTime now);
-  SteadyTime next_timer_locked() const;
+  std::size_t events_held_locked() const noexcept;
   void take_in(std::span<const DeliveryView> batch, SteadyTime leased_at, std::unordered_map<Position, Parked>* from);
-  void forget_parked_locked(Position position);
-  void settle_unrun_locked(Token token, SteadyTime leased_at, SettleAction action, Account account, std::string reason);
+  void take_in_one_locked(const DeliveryView& view, SteadyTime leased_at, Parked* origin);
+  static std::shared_ptr<const Event> event_of(const DeliveryView& view);
+
+  // inline dispatch (inline.cpp)
+  void watch_inline(milliseconds wait);
+  void work_inline(Worker& worker);
   void drain_inline();
   void run_ready_inline();
-  bool is_inline() const noexcept { return capabilities_.inline_dispatch; }
 
-  // running handlers (dispatch.cpp)
+  // what was held before, or by others (recovery.cpp, leases.cpp)
+  void resume_own();
+  bool claim_some(std::size_t room);
+  void sweep_some(const SweepPtr& sweep, bool wanted, std::size_t room);
+  std::size_t take_over(const ClaimResult& result, SteadyTime sent_at, const SweepPtr& sweep, bool wanted);
+  void take_up_locked(const Token& token, SteadyTime leased_at, const SweepPtr& sweep, bool wanted);
+  RecoveryReport recover_here(const SweepPtr& sweep);
+  void note_lost(std::uint64_t count) noexcept;
+  std::vector<Parked> take_due_locked(SteadyTime now);
+  void redeliver(std::vector<Parked> parked);
+  void fetch(const std::vector<HeldPtr>& wanted);
+  void renew_all();
+  void apply_renewal_locked(const Token& token, HoldStatus status, SteadyTime sent_at);
+  void look_for_hung_locked(SteadyTime time);
+  void forget_parked_locked(Position position);
+
+  // running handlers and what their outcomes mean (dispatch.cpp, outcome.cpp)
   void work(Worker& worker);
   HeldPtr take_work_locked();
   void flush_if_blocked(std::unique_lock<std::mutex>& lock);
   void dispatch(const HeldPtr& held, Registry::Reader& reader);
   void run_handlers(const HeldPtr& held, const HandlerTable::Entries& entries);
+  void run_handler(const HeldPtr& held, SubscriptionEntry& entry, const ProcessSpan& process, Verdict& verdict);
   void finish_one_outcome_locked(const HeldPtr& held);
   void complete_locked(const HeldPtr& held);
-  void complete_unhandled(const HeldPtr& held);
+  void complete_unhandled_locked(const HeldPtr& held);
+  void bury_locked(const HeldPtr& held, Account account);
+  void release_locked(const HeldPtr& held, Account account);
   void fail_locked(const HeldPtr& held);
   void leave_lane_locked(Held& held);
+  void free_lane_locked(const std::string& aggregate);
   void park_locked(Parked parked);
-  void settle_later_locked(const HeldPtr& held, SettleAction action, Account account);
+  void wake_intake_locked() noexcept;
   milliseconds backoff_locked(std::uint32_t failures);
+  milliseconds jittered_locked(milliseconds time, double least);
 
   // settling (settle.cpp)
+  void settle_later_locked(const HeldPtr& held, SettleAction action, Account account);
+  HeldPtr unrun_locked(Token token, SteadyTime leased_at, std::string reason);
   SettlementBatch take_settlements_locked();
   void apply_results(const SettlementBatch& batch, std::span<const SettleResult> results);
+  void apply_result_locked(const HeldPtr& held, const SettleResult& result);
+  void count_settled_locked(Held& held) noexcept;
   void apply_unknown(const SettlementBatch& batch, const std::string& why);
-  void settle_now(SettlementBatch batch);
+  bool settle_now(SettlementBatch batch);
   void forget_locked(const HeldPtr& held);
+
+  // upkeep of the stream (trim.cpp)
+  void run_trimming();
+  void trim_once() noexcept;
+  void stop_trimming() noexcept;
+
+  std::shared_ptr<Tracer> tracer() const;
 
   const BusConfig config_;
   const BackendSettings settings_;
   const std::shared_ptr<Logger> logger_;
+  const std::shared_ptr<const Clock> clock_;
   std::unique_ptr<Backend> backend_;
   Capabilities capabilities_;
   const milliseconds lease_;
@@ -166,7 +230,8 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   Counters counters_;
   Gate gate_;                         // open while connected: who calls the backend from outside passes it
   std::mutex lifecycle_mutex_;        // one lifecycle call at a time
-  std::atomic<bool> link_up_{false};  // what the last call to the backend showed
+  std::mutex intake_mutex_;           // inline: one call of receive, resume or claim at a time, and lane insertion
+  mutable std::atomic<bool> link_up_{false};  // what the last call to the backend showed
   std::atomic<bool> consuming_{false};
   std::atomic<bool> wake_wanted_{false};  // set with mutex_ held, acted upon by poke() without it
 
@@ -174,17 +239,26 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   std::condition_variable intake_cv_;  // the consumer thread waits here for room, settlements, subscriptions, stop
   std::condition_variable work_cv_;    // workers wait here
   std::condition_variable drain_cv_;   // stopping waits here for running handlers
+  std::condition_variable sweep_cv_;   // recover() waits here
+  bool started_ = false;               // between start_consuming and the end of the stop
   bool stopping_ = false;
+  bool resumed_ = false;    // what an earlier life left was taken up
   bool receiving_ = false;  // the consumer thread is in a receive that may block
+  bool recovered_last_turn_ = false;  // recovery and receiving take turns
+  bool poked_ = false;      // something changed that the consumer thread should look at
   std::string fatal_;       // why the reader died
   std::string trouble_;     // why the connection is down
+  milliseconds trouble_backoff_{0};
+  std::string last_incident_;  // what was healed last
   std::unordered_map<Position, HeldPtr> held_;
   Lanes lanes_;
-  std::deque<HeldPtr> due_;    // to be settled
-  SteadyTime due_since_{};     // when the oldest of them came
-  SteadyTime settle_after_{};  // not before this, after a failure
+  std::deque<HeldPtr> due_;                        // to be settled
+  std::multimap<SteadyTime, HeldPtr> settle_again_;  // not before then, after a failure
+  std::string settle_trouble_;                     // why, of the last failure
+  SteadyTime due_since_{};                         // when the oldest of `due_` came
   std::unordered_map<Position, Parked> parked_;
   std::set<std::pair<SteadyTime, Position>> parked_order_;  // by due time
+  std::size_t recovered_waiting_ = 0;                       // parked, recovered, and not to run alone
   std::size_t solo_ = 0;                                    // deliveries held that run alone
   std::unordered_map<Position, SteadyTime> released_here_;  // not to be taken up again before then
   std::size_t running_ = 0;                                 // deliveries whose handlers run or deferred
@@ -196,17 +270,23 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   std::uint64_t rate_base_ = 0;
   SteadyTime rate_since_{};
   Cursor claim_cursor_{};
-  SteadyTime next_claim_{}, next_renew_{}, last_read_{};
+  std::deque<SweepPtr> sweeps_;  // the first one is under way
+  SteadyTime next_claim_{}, next_sweep_{}, next_renew_{}, last_read_{};
   std::mt19937_64 random_{std::random_device{}()};
 
   std::list<std::shared_ptr<Worker>> workers_;
   std::thread consumer_;
   std::atomic<std::int64_t> live_workers_{0};
-  Registry::Reader inline_reader_;  // of whoever drains
+  Registry::Reader caller_reader_;  // of whoever drains, recovers or drives
   std::atomic<std::uint64_t> drain_requests_{0};
+  bool drain_wanted_ = false;               // the inline worker is to drain
+  std::atomic<bool> drain_awaited_{false};  // the consumer thread waits for the end of a drain
 
-  mutable std::mutex hook_mutex_;
+  mutable std::mutex hook_mutex_;  // guards the two below
   ErrorHook hook_;
+  std::shared_ptr<Tracer> tracer_;
+  std::atomic<bool> traced_{false};
+  std::recursive_mutex hook_call_mutex_;  // one call of the hook at a time
 
   std::mutex background_mutex_;  // guards the members below
   std::condition_variable background_cv_;
@@ -214,6 +294,11 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   std::uint64_t background_queued_ = 0, background_done_ = 0;
   bool background_stop_ = false;
   std::thread background_thread_;
+
+  std::mutex trim_mutex_;  // guards the members below
+  std::condition_variable trim_cv_;
+  bool trim_stop_ = false;
+  std::thread trim_thread_;
 };
 
 }  // namespace eventbus::host

@@ -22,6 +22,7 @@ struct Counters {
   Counter consumed, success, failed, unhandled, released, lease_lost, abandoned, skipped_target, lost;
   Counter retried, dead_lettered, dropped;
   Counter handler_errors, undecodable, recovered, settle_failed, reconnections, groups_recreated;
+  Counter trimmed, trim_lost;
 
   Stats snapshot() const noexcept {
     Stats stats;
@@ -47,6 +48,8 @@ struct Counters {
     stats.settle_failed = settle_failed.get();
     stats.reconnections = reconnections.get();
     stats.groups_recreated = groups_recreated.get();
+    stats.trimmed = trimmed.get();
+    stats.trim_lost = trim_lost.get();
     return stats;
   }
 };

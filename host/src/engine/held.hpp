@@ -5,17 +5,17 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <eventbus/backend.hpp>
 #include <eventbus/handler.hpp>
+
+#include "engine/sweep.hpp"
 
 namespace eventbus::host {
 
@@ -44,11 +44,21 @@ struct Verdict {
       to_run_again.push_back(subscription);
       if (outcome.after()) after = std::max(after.value_or(milliseconds{0}), *outcome.after());
     }
-    if (rank(outcome.kind()) > rank(kind)) {
-      kind = outcome.kind();
-      reason = why;
-      handler = handler_name;
-    }
+    decide(outcome.kind(), handler_name, why);
+  }
+
+  void add(Verdict other) {
+    decide(other.kind, other.handler, other.reason);
+    if (other.after) after = std::max(after.value_or(milliseconds{0}), *other.after);
+    to_run_again.insert(to_run_again.end(), other.to_run_again.begin(), other.to_run_again.end());
+  }
+
+ private:
+  void decide(Outcome::Kind by, std::string_view handler_name, std::string_view why) {
+    if (rank(by) <= rank(kind)) return;
+    kind = by;
+    reason = why;
+    handler = handler_name;
   }
 };
 
@@ -58,6 +68,11 @@ struct Failures {
   Timestamp last{};
   std::uint32_t count = 0;                    // in this process
   std::vector<std::uint64_t> to_run_again{};  // subscriptions whose attempt failed; empty: all
+
+  void note(Timestamp now) noexcept {
+    last = now;
+    if (count++ == 0) first = now;
+  }
 };
 
 // Which counter a settlement belongs to once it is done.
@@ -68,23 +83,29 @@ enum class Account {
   dead_lettered,
   dropped,
   skipped_target,
-  counted,  // earlier, as a failed attempt that is retried elsewhere
+  counted,  // earlier, as a failed attempt that is retried elsewhere; or never, since nobody was handed the event
 };
 
 struct Held {
   enum class State { waiting, running, settling, gone };
 
   Token token;
-  std::shared_ptr<const Event> event;
-  SteadyTime leased_at{};  // when the read or renewal that leased it was sent
+  std::shared_ptr<const Event> event;  // null: let go while it waits behind its aggregate, to be fetched again
+  std::string lane{};                  // its aggregate, once the event was let go
+  SteadyTime leased_at{};              // when the read or renewal that leased it was sent
+  SteadyTime started_at{};             // its handlers, once running
   State state = State::waiting;
   bool owns_lane = false;   // its aggregate's lane is already its own
   bool lease_lost = false;  // found out while it ran: its outcome has no effect
+  bool hung = false;        // past `max_handling_ms`: its lease is not renewed any more
+  bool warned = false;      // that it takes long
   bool solo = false;        // recovered with several attempts behind it: runs with no other such one
   std::atomic<bool> abandoned{false};
   int open_outcomes = 0;  // handlers that deferred, and the dispatch itself
-  Verdict verdict;
-  Failures failures;
+  Verdict verdict{};
+  Failures failures{};
+  std::uint32_t max_retries = 0;
+  SweepPtr sweep{};  // the manual recovery that waits for its outcome
   std::atomic<std::uint64_t> running_subscription{0};  // for reports about what still runs
 
   // The settlement, once state is `settling`.
@@ -92,7 +113,10 @@ struct Held {
   Account account = Account::success;
   std::uint32_t release_count = 0;
   milliseconds release_delay{0};
-  bool resend = false;  // an earlier try failed or its answer was lost: guard it
+  milliseconds settle_backoff{0};  // before the next try, after a failure
+  bool resend = false;             // an earlier try failed or its answer was lost: guard it
+
+  const std::string& aggregate() const noexcept { return event ? event->aggregate_id : lane; }
 };
 using HeldPtr = std::shared_ptr<Held>;
 
@@ -103,78 +127,9 @@ struct Parked {
   Failures failures{};
   std::string lane{};      // the aggregate that it blocks, if any
   bool recovered = false;  // not yet run in this process
-};
-
-// Deliveries that wait for a worker, in order, with one running at a time per aggregate. No lock of its own.
-class Lanes {
- public:
-  void push(HeldPtr held) { ready_.push_back(std::move(held)); }
-
-  // The next that may run, or null. Its lane is then taken until release().
-  HeldPtr take() {
-    while (!ready_.empty()) {
-      HeldPtr held = std::move(ready_.front());
-      ready_.pop_front();
-      if (held->state == Held::State::gone) continue;
-      const std::string& key = held->event->aggregate_id;
-      if (key.empty() || held->owns_lane) return held;
-      auto [lane, free] = lanes_.try_emplace(key);
-      if (free) {
-        held->owns_lane = true;
-        return held;
-      }
-      lane->second.push_back(std::move(held));
-      ++blocked_;
-    }
-    return nullptr;
-  }
-
-  // Lets the next of this aggregate run, ahead of the others: it has waited longer.
-  void release(const std::string& key) {
-    auto lane = lanes_.find(key);
-    if (lane == lanes_.end()) return;
-    while (!lane->second.empty()) {
-      HeldPtr next = std::move(lane->second.front());
-      lane->second.pop_front();
-      --blocked_;
-      if (next->state == Held::State::gone) continue;
-      next->owns_lane = true;
-      ready_.push_front(std::move(next));
-      return;
-    }
-    lanes_.erase(lane);
-  }
-
-  // Everything that waits, blocked ones included.
-  std::vector<HeldPtr> take_all() {
-    std::vector<HeldPtr> all;
-    for (auto& held : ready_) {
-      if (held->state != Held::State::gone) all.push_back(std::move(held));
-    }
-    ready_.clear();
-    for (auto& [key, lane] : lanes_) {
-      for (auto& held : lane) {
-        if (held->state != Held::State::gone) all.push_back(std::move(held));
-      }
-      lane.clear();
-    }
-    blocked_ = 0;
-    return all;
-  }
-
-  void clear() {
-    ready_.clear();
-    lanes_.clear();
-    blocked_ = 0;
-  }
-
-  std::size_t ready() const noexcept { return ready_.size(); }
-  std::size_t blocked() const noexcept { return blocked_; }
-
- private:
-  std::deque<HeldPtr> ready_;
-  std::unordered_map<std::string, std::deque<HeldPtr>> lanes_;  // aggregates that have one running or parked
-  std::size_t blocked_ = 0;
+  std::uint32_t max_retries = 0;
+  SweepPtr sweep{};
+  bool alone = false;  // recovered with several attempts behind it: runs with no other such one
 };
 
 }  // namespace eventbus::host

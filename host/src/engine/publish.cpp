@@ -3,6 +3,7 @@
 
 #include "engine/check_event.hpp"
 #include "engine/core.hpp"
+#include "engine/tracing.hpp"
 
 namespace eventbus::host {
 
@@ -29,11 +30,14 @@ AppendResult Core::append_one(Event& event) {
     result.error = std::move(error);
   } else {
     stamp_event(event, utc_now());
+    auto tracing = tracer();
+    PublishSpan span(tracing.get(), settings_, config_.backend, event);
     try {
       backend_->append({&event, 1}, {&result, 1});
     } catch (const Error& thrown) {
       result = {thrown.code() == ErrorCode::timed_out ? AppendStatus::unknown : AppendStatus::rejected, {}, thrown};
     }
+    if (result.error) span.fail(to_string(result.error->code()), result.error->what());
   }
   note_append(result);
   return result;
@@ -57,12 +61,29 @@ std::vector<PublishResult> Core::publish_all(std::vector<Event> events) {
   Gate::Pass pass(gate_);
   if (!pass) refuse_closed("publish_all");
 
+  std::vector<AppendResult> appended = append_each(events);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    results[i].status = static_cast<PublishResult::Status>(static_cast<int>(appended[i].status) - 1);
+    results[i].position = appended[i].position;
+    results[i].error = std::move(appended[i].error);
+  }
+  if (is_inline()) drain_inline();
+  return results;
+}
+
+// Checks, stamps and appends; an event that is refused here breaks no run of others.
+std::vector<AppendResult> Core::append_each(std::span<Event> events) {
   std::vector<AppendResult> appended(events.size());
   Timestamp time = utc_now();
+  auto tracing = tracer();
+  std::vector<PublishSpan> spans;
   auto append_run = [&](std::size_t begin, std::size_t end) {
     if (begin == end) return;
-    std::span run(events.data() + begin, end - begin);
+    std::span run = events.subspan(begin, end - begin);
     std::span outcomes(appended.data() + begin, end - begin);
+    if (tracing) {
+      for (Event& event : run) spans.emplace_back(tracing.get(), settings_, config_.backend, event);
+    }
     try {
       backend_->append(run, outcomes);
     } catch (const Error& thrown) {
@@ -71,6 +92,10 @@ std::vector<PublishResult> Core::publish_all(std::vector<Event> events) {
         if (outcome.status != AppendStatus::written) outcome = {fate, {}, thrown};
       }
     }
+    for (std::size_t i = 0; i < spans.size(); ++i) {
+      if (outcomes[i].error) spans[i].fail(to_string(outcomes[i].error->code()), outcomes[i].error->what());
+    }
+    spans.clear();
   };
   std::size_t begin = 0;  // of the run of events that may be sent
   for (std::size_t i = 0; i < events.size(); ++i) {
@@ -83,89 +108,8 @@ std::vector<PublishResult> Core::publish_all(std::vector<Event> events) {
     }
   }
   append_run(begin, events.size());
-
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    note_append(appended[i]);
-    results[i].status = static_cast<PublishResult::Status>(static_cast<int>(appended[i].status) - 1);
-    results[i].position = appended[i].position;
-    results[i].error = std::move(appended[i].error);
-  }
-  if (is_inline()) drain_inline();
-  return results;
-}
-
-void Core::publish_background(Event event) {
-  Gate::Pass pass(gate_);
-  if (!pass) refuse_closed("publish_background");
-  if (auto error = check_event(event, config_.max_payload_bytes)) {
-    counters_.publish_rejected.add();
-    throw *error;
-  }
-  stamp_event(event, utc_now());  // here, so that every resend carries the same id
-  {
-    std::lock_guard lock(background_mutex_);
-    if (background_.size() < config_.max_background) {
-      background_.push_back(std::move(event));
-      ++background_queued_;
-      if (!background_thread_.joinable()) background_thread_ = std::thread([this] { run_background(); });
-      background_cv_.notify_all();
-      return;
-    }
-  }
-  AppendResult result = append_one(event);  // at the bound the caller runs it
-  if (result.status != AppendStatus::written) throw *result.error;
-  if (is_inline()) drain_inline();
-}
-
-void Core::run_background() {
-  milliseconds delay{100};
-  std::unique_lock lock(background_mutex_);
-  for (;;) {
-    background_cv_.wait(lock, [&] { return background_stop_ || !background_.empty(); });
-    if (background_.empty()) return;
-    Event event = background_.front();  // a copy: a rejected event is sent again
-    lock.unlock();
-    AppendResult result = append_one(event);
-    if (result.status == AppendStatus::written && is_inline()) drain_inline();
-    lock.lock();
-    bool again = result.status != AppendStatus::written && result.error && result.error->retryable();
-    if (again) {
-      delay = std::min(delay * 2, milliseconds{5000});
-      if (!background_stop_) {
-        background_cv_.wait_for(lock, delay, [&] { return background_stop_; });
-        continue;
-      }
-    }
-    delay = milliseconds{100};
-    if (result.status != AppendStatus::written) {
-      counters_.background_failed.add();
-      lock.unlock();
-      report("publish_background", *result.error, &event);
-      lock.lock();
-    }
-    background_.pop_front();
-    ++background_done_;
-    background_cv_.notify_all();
-  }
-}
-
-bool Core::flush(milliseconds timeout) {
-  std::unique_lock lock(background_mutex_);
-  std::uint64_t target = background_queued_;
-  return background_cv_.wait_for(lock, timeout, [&] { return background_done_ >= target; });
-}
-
-void Core::stop_background() noexcept {
-  std::thread thread;
-  {
-    std::lock_guard lock(background_mutex_);
-    background_stop_ = true;
-    thread.swap(background_thread_);
-  }
-  background_cv_.notify_all();
-  if (thread.joinable()) thread.join();
-  std::lock_guard lock(background_mutex_);
-  background_stop_ = false;
+  for (const AppendResult& result : appended) note_append(result);
+  return appended;
 }
 
 }  // namespace eventbus::host

@@ -1,12 +1,21 @@
 target_sources(
   eventbus_host
-  PRIVATE src/engine/bus.cpp
+  PRIVATE src/engine/background.cpp
+          src/engine/bus.cpp
           src/engine/check_event.cpp
+          src/engine/consumer.cpp
           src/engine/core.cpp
           src/engine/dispatch.cpp
+          src/engine/driven.cpp
           src/engine/event_id.cpp
+          src/engine/inline.cpp
           src/engine/inspect.cpp
           src/engine/intake.cpp
+          src/engine/leases.cpp
+          src/engine/outcome.cpp
           src/engine/publish.cpp
+          src/engine/recovery.cpp
           src/engine/registry.cpp
-          src/engine/settle.cpp)
+          src/engine/settle.cpp
+          src/engine/tracing.cpp
+          src/engine/trim.cpp)

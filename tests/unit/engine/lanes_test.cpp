@@ -1,6 +1,6 @@
 #include <catch2/catch_test_macros.hpp>
 
-#include "engine/held.hpp"
+#include "engine/lanes.hpp"
 
 using eventbus::Event;
 using eventbus::host::Held;
