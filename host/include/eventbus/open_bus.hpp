@@ -33,4 +33,13 @@ struct BackendAvailability {
 };
 BackendAvailability backend_available(const std::string& name, const BusConfig& config = {});
 
+// Names one more folder to look for plugins in, after plugin_dirs, EVENTBUS_PLUGIN_PATH and the folders next to the
+// executable. Threads: any.
+void add_plugin_folder(const std::filesystem::path& folder);
+
+#ifdef EVENTBUS_PLUGIN_DIR
+// Set for programs that use the installed package: they find its plugins, wherever it and they lie.
+inline const bool package_plugins_added = (add_plugin_folder(EVENTBUS_PLUGIN_DIR), true);
+#endif
+
 }  // namespace eventbus

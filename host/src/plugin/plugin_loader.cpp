@@ -6,8 +6,10 @@
 #include <dlfcn.h>
 
 #include <eventbus/plugin_abi.h>
+#include <algorithm>
 #include <boost/dll/shared_library.hpp>
 #include <cstdlib>
+#include <eventbus/open_bus.hpp>
 #include <map>
 #include <mutex>
 #include <sstream>
@@ -138,6 +140,16 @@ class LoadedPlugin final : public Plugin, public std::enable_shared_from_this<Lo
   PluginDescription description_;
 };
 
+// Folders that the program named, and the lock that guards them.
+struct AddedFolders {
+  std::mutex mutex;
+  std::vector<fs::path> folders;
+};
+AddedFolders& added_folders() {
+  static auto& instance = *new AddedFolders;
+  return instance;
+}
+
 }  // namespace
 
 std::shared_ptr<Plugin> Plugin::load(const fs::path& path, bool unload) {
@@ -156,12 +168,7 @@ std::shared_ptr<Plugin> Plugin::load(const fs::path& path, bool unload) {
   return plugin;
 }
 
-fs::path find_plugin(const std::string& name, const std::vector<std::string>& dirs) {
-  if (name.find('/') != std::string::npos) return name;
-  std::string file = "libeventbus_" + name + ".so";
-  for (char& c : file) {
-    if (c == '-') c = '_';
-  }
+std::vector<fs::path> plugin_folders(const std::vector<std::string>& dirs) {
   std::vector<fs::path> folders(dirs.begin(), dirs.end());
   if (const char* from_environment = std::getenv("EVENTBUS_PLUGIN_PATH")) {
     std::istringstream list(from_environment);
@@ -173,11 +180,26 @@ fs::path find_plugin(const std::string& name, const std::vector<std::string>& di
   fs::path executable = fs::read_symlink("/proc/self/exe", failed).parent_path();
   if (!failed) {
     folders.push_back((executable / "../plugins").lexically_normal());
-    folders.push_back((executable / "../lib/eventbus/plugins").lexically_normal());
+    folders.push_back((executable / EVENTBUS_PLUGINS_FROM_PROGRAMS).lexically_normal());
+  }
+  {
+    auto& [mutex, added] = added_folders();
+    std::lock_guard lock(mutex);
+    folders.insert(folders.end(), added.begin(), added.end());
   }
   folders.emplace_back(EVENTBUS_INSTALLED_PLUGIN_DIR);
+  return folders;
+}
+
+fs::path find_plugin(const std::string& name, const std::vector<std::string>& dirs) {
+  if (name.find('/') != std::string::npos) return name;
+  std::string file = "libeventbus_" + name + ".so";
+  for (char& c : file) {
+    if (c == '-') c = '_';
+  }
+  std::error_code failed;
   std::string tried;
-  for (const fs::path& folder : folders) {
+  for (const fs::path& folder : plugin_folders(dirs)) {
     fs::path path = folder / file;
     if (fs::exists(path, failed)) return path;
     tried += "\n  " + path.string();
@@ -187,3 +209,13 @@ fs::path find_plugin(const std::string& name, const std::vector<std::string>& di
 }
 
 }  // namespace eventbus::host
+
+namespace eventbus {
+
+void add_plugin_folder(const std::filesystem::path& folder) {
+  auto& [mutex, folders] = host::added_folders();
+  std::lock_guard lock(mutex);
+  if (std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(folder);
+}
+
+}  // namespace eventbus

@@ -30,9 +30,12 @@ class Plugin {
   virtual std::unique_ptr<Backend> create(const BackendSettings& settings, BackendHost& host) = 0;
 };
 
-// Where the plugin of this name is: the first of `dirs`, EVENTBUS_PLUGIN_PATH, the folders next to the executable and
-// the installed one that holds the file. A name with a slash is a path. Throws Error (not_found) that lists what was
-// tried.
+// Where plugins are looked for, in this order: `dirs`, EVENTBUS_PLUGIN_PATH, the folders next to the executable, what
+// add_plugin_folder named, the installed one.
+std::vector<std::filesystem::path> plugin_folders(const std::vector<std::string>& dirs);
+
+// Where the plugin of this name is: the first of these folders that holds the file. A name with a slash is a path.
+// Throws Error (not_found) that lists what was tried.
 std::filesystem::path find_plugin(const std::string& name, const std::vector<std::string>& dirs);
 
 }  // namespace eventbus::host
