@@ -1,22 +1,17 @@
 #include "ledger.hpp"
 
-#include <algorithm>
 #include <fstream>
 #include <iomanip>
 #include <map>
 #include <ostream>
 #include <set>
-
-#include <catch2/catch_test_case_info.hpp>
-#include <catch2/interfaces/catch_interfaces_reporter.hpp>
-#include <catch2/reporters/catch_reporter_event_listener.hpp>
-#include <catch2/reporters/catch_reporter_registrars.hpp>
+#include <utility>
 
 namespace eventbus::conformance {
 namespace {
 
-const std::map<std::string, std::string>& chapters() {
-  static const std::map<std::string, std::string> titles = {{"A", "subscribing"},
+const std::map<std::string, std::string>& titles() {
+  static const std::map<std::string, std::string> by_letter = {{"A", "subscribing"},
                                                             {"B", "publishing"},
                                                             {"C", "consuming and acknowledging"},
                                                             {"D", "order and concurrency"},
@@ -26,86 +21,63 @@ const std::map<std::string, std::string>& chapters() {
                                                             {"H", "faults"},
                                                             {"I", "looking inside"},
                                                             {"J", "the edge"}};
-  return titles;
+  return by_letter;
 }
 
-std::string chapter_of(const Promise& promise) { return promise.row.substr(0, promise.row.find('.')); }
-
-std::size_t count(const std::vector<Promise>& promises, const std::string& chapter, Verdict verdict) {
-  return static_cast<std::size_t>(std::count_if(promises.begin(), promises.end(), [&](const Promise& promise) {
-    return promise.verdict == verdict && (chapter.empty() || chapter_of(promise) == chapter);
-  }));
+void count(Chapter& chapter, Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kept: ++chapter.kept; break;
+    case Verdict::skipped: ++chapter.skipped; break;
+    case Verdict::broken: ++chapter.broken; break;
+  }
 }
 
-void print_line(std::ostream& out, const std::vector<Promise>& promises, const std::string& chapter,
-                const std::string& title) {
-  out << std::left << std::setw(34) << title << std::right << std::setw(6) << count(promises, chapter, Verdict::kept)
-      << std::setw(9) << count(promises, chapter, Verdict::skipped) << std::setw(8)
-      << count(promises, chapter, Verdict::broken) << '\n';
+void print_line(std::ostream& out, const Chapter& chapter) {
+  const std::string title = chapter.letter.empty() ? "all" : chapter.letter + "  " + chapter.title;
+  out << std::left << std::setw(34) << title << std::right << std::setw(6) << chapter.kept << std::setw(9)
+      << chapter.skipped << std::setw(8) << chapter.broken << '\n';
 }
 
 void print_list(std::ostream& out, const std::vector<Promise>& promises, Verdict verdict, const char* title) {
-  if (count(promises, {}, verdict) == 0) return;
-  out << '\n' << title << '\n';
+  bool first = true;
   for (const Promise& promise : promises) {
     if (promise.verdict != verdict) continue;
+    if (std::exchange(first, false)) out << '\n' << title << '\n';
     out << "  " << std::left << std::setw(6) << promise.row << promise.name << '\n';
     if (!promise.reason.empty()) out << "        " << promise.reason << '\n';
   }
 }
 
-class Listener final : public Catch::EventListenerBase {
- public:
-  using Catch::EventListenerBase::EventListenerBase;
-
-  void testCaseStarting(const Catch::TestCaseInfo&) override { reason_.clear(); }
-
-  void assertionEnded(const Catch::AssertionStats& stats) override {
-    if (stats.assertionResult.getResultType() == Catch::ResultWas::ExplicitSkip) {
-      reason_ = std::string(stats.assertionResult.getMessage());
-    }
-  }
-
-  void testCaseEnded(const Catch::TestCaseStats& stats) override {
-    Promise promise;
-    promise.name = stats.testInfo->name;
-    for (const Catch::Tag& tag : stats.testInfo->tags) {
-      const std::string text(tag.original.data(), tag.original.size());
-      if (text.find('.') != std::string::npos) promise.row = text;
-    }
-    const Catch::Counts& counts = stats.totals.testCases;
-    if (counts.failed + counts.failedButOk > 0) {
-      promise.verdict = Verdict::broken;
-    } else if (counts.skipped > 0) {
-      promise.verdict = Verdict::skipped;
-      promise.reason = reason_;
-    }
-    ledger().add(std::move(promise));
-  }
-
- private:
-  std::string reason_;
-};
-CATCH_REGISTER_LISTENER(Listener)
-
 }  // namespace
 
-Ledger& ledger() {
-  static Ledger the_ledger;
-  return the_ledger;
+std::string chapter_of(const Promise& promise) { return promise.row.substr(0, promise.row.find('.')); }
+
+bool Ledger::any_broken() const { return all().broken > 0; }
+
+std::vector<Chapter> Ledger::chapters() const {
+  std::map<std::string, Chapter> by_letter;
+  for (const Promise& promise : promises_) {
+    const std::string letter = chapter_of(promise);
+    Chapter& chapter = by_letter[letter];
+    chapter.letter = letter;
+    if (const auto title = titles().find(letter); title != titles().end()) chapter.title = title->second;
+    count(chapter, promise.verdict);
+  }
+  std::vector<Chapter> in_order;
+  for (auto& [letter, chapter] : by_letter) in_order.push_back(std::move(chapter));
+  return in_order;
 }
 
-bool Ledger::any_broken() const { return count(promises_, {}, Verdict::broken) > 0; }
+Chapter Ledger::all() const {
+  Chapter sum;
+  for (const Promise& promise : promises_) count(sum, promise.verdict);
+  return sum;
+}
 
 void Ledger::print(std::ostream& out) const {
   out << "chapter                             kept  skipped  broken\n";
-  for (const auto& [letter, title] : chapters()) {
-    const auto in_chapter = [&, &chapter = letter](const Promise& promise) { return chapter_of(promise) == chapter; };
-    if (std::any_of(promises_.begin(), promises_.end(), in_chapter)) {
-      print_line(out, promises_, letter, letter + "  " + title);
-    }
-  }
-  print_line(out, promises_, {}, "all");
+  for (const Chapter& chapter : chapters()) print_line(out, chapter);
+  print_line(out, all());
   print_list(out, promises_, Verdict::skipped, "skipped:");
   print_list(out, promises_, Verdict::broken, "broken:");
 }
