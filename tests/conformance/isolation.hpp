@@ -17,8 +17,8 @@ struct Ending {
 
 // Calls `body` in a child process, which then ends; `line` gets each line that it writes to the descriptor that it is
 // given. It is killed when it has been silent for `patience`.
-Ending run_in_child(const std::function<void(int descriptor)>& body, const std::function<void(const std::string&)>& line,
-                    std::chrono::seconds patience);
+Ending run_in_child(const std::function<void(int descriptor)>& body,
+                    const std::function<void(const std::string&)>& line, std::chrono::seconds patience);
 
 // Runs the named tests with `run`, which is called in a child process with the names that it shall run.
 void run_isolated(std::vector<std::string> names, const std::function<void(const std::vector<std::string>&)>& run,

@@ -51,10 +51,12 @@ TEST_CASE("publish runs the handlers before it returns exactly if that is declar
   Gate gate;
   Recorder recorder;
   auto bus = stream.connect();
-  bus->subscribe("OrderCreated", [&](const Event& event, const Delivery& delivery) {
-    if (!is_inline(*bus)) gate.wait();
-    recorder.add(event, delivery);
-  }).detach();
+  bus->subscribe("OrderCreated",
+                 [&](const Event& event, const Delivery& delivery) {
+                   if (!is_inline(*bus)) gate.wait();
+                   recorder.add(event, delivery);
+                 })
+      .detach();
   bus->start_consuming();
   auto published = publish_aside(*bus, make_events("OrderCreated", 1));
   const bool returned = published.wait_for(deadline) == std::future_status::ready;

@@ -12,15 +12,15 @@ namespace {
 
 const std::map<std::string, std::string>& titles() {
   static const std::map<std::string, std::string> by_letter = {{"A", "subscribing"},
-                                                            {"B", "publishing"},
-                                                            {"C", "consuming and acknowledging"},
-                                                            {"D", "order and concurrency"},
-                                                            {"E", "leases and recovery"},
-                                                            {"F", "dead letters"},
-                                                            {"G", "stopping"},
-                                                            {"H", "faults"},
-                                                            {"I", "looking inside"},
-                                                            {"J", "the edge"}};
+                                                               {"B", "publishing"},
+                                                               {"C", "consuming and acknowledging"},
+                                                               {"D", "order and concurrency"},
+                                                               {"E", "leases and recovery"},
+                                                               {"F", "dead letters"},
+                                                               {"G", "stopping"},
+                                                               {"H", "faults"},
+                                                               {"I", "looking inside"},
+                                                               {"J", "the edge"}};
   return by_letter;
 }
 

@@ -1,4 +1,5 @@
-// What a run found out: of every promise whether it was kept, skipped (why) or broken (why); and the table that tells it.
+// What a run found out: of every promise whether it was kept, skipped (why) or broken (why); and the table that tells
+// it.
 #pragma once
 
 #include <cstddef>

@@ -46,9 +46,9 @@ void write_junit(std::ostream& out, const Subject& subject, const Ledger& ledger
   out << "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"eventbus-conformance: " << xml(subject.backend)
       << "\">\n";
   for (const Chapter& chapter : ledger.chapters()) {
-    out << "  <testsuite name=\"" << chapter.letter << ' ' << xml(chapter.title)
-        << "\" tests=\"" << chapter.kept + chapter.skipped + chapter.broken << "\" failures=\"" << chapter.broken
-        << "\" skipped=\"" << chapter.skipped << "\" errors=\"0\">\n";
+    out << "  <testsuite name=\"" << chapter.letter << ' ' << xml(chapter.title) << "\" tests=\""
+        << chapter.kept + chapter.skipped + chapter.broken << "\" failures=\"" << chapter.broken << "\" skipped=\""
+        << chapter.skipped << "\" errors=\"0\">\n";
     for (const Promise& promise : ledger.promises()) {
       if (chapter_of(promise) == chapter.letter) write_case(out, promise);
     }
