@@ -82,7 +82,8 @@ Handler Recorder::handler(std::string name) {
 void Recorder::add(const Event& event, const Delivery& delivery) {
   std::lock_guard lock(mutex_);
   received_.push_back({event, delivery.position(), delivery.attempt(), delivery.redelivered(),
-                       std::string(delivery.group()), std::string(delivery.consumer())});
+                       std::string(delivery.group()), std::string(delivery.consumer()),
+                       std::chrono::steady_clock::now()});
   changed_.notify_all();
 }
 
@@ -109,6 +110,15 @@ std::size_t Recorder::count_of_payload(const std::string& payload) const {
   return static_cast<std::size_t>(std::count_if(received_.begin(), received_.end(), [&](const Received& received) {
     return received.event.payload.bytes() == payload;
   }));
+}
+
+std::vector<std::uint32_t> Recorder::attempts_of(const std::string& payload) const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::uint32_t> attempts;
+  for (const Received& received : received_) {
+    if (received.event.payload.bytes() == payload) attempts.push_back(received.attempt);
+  }
+  return attempts;
 }
 
 std::vector<Received> Recorder::all() const {
@@ -169,6 +179,27 @@ bool adds_up(const Stats& stats) {
          stats.consumed == stats.success + stats.failed + stats.unhandled + stats.released + stats.lease_lost +
                                stats.abandoned + stats.skipped_target + stats.lost &&
          stats.failed == stats.retried + stats.dead_lettered + stats.dropped;
+}
+
+bool settles(const EventBus& bus) {
+  return eventually([&] {
+    if (!adds_up(bus.stats()) || bus.stats().parked > 0) return false;
+    if (!bus.capabilities().inspection) return true;
+    const auto group = group_info(bus, bus.group());
+    return !group || group->pending == 0;
+  });
+}
+
+std::vector<DeadLetter> wait_for_dead_letters(EventBus& bus, std::size_t count) {
+  DeadLetterQuery query;
+  query.group = bus.group();
+  query.limit = 100000;
+  std::vector<DeadLetter> found;
+  eventually([&] {
+    found = bus.dead_letters(query).entries;
+    return found.size() >= count;
+  });
+  return found;
 }
 
 }  // namespace eventbus::conformance

@@ -86,6 +86,7 @@ struct Received {
   bool redelivered = false;
   std::string group;
   std::string consumer;
+  std::chrono::steady_clock::time_point at{};
 };
 
 // Keeps what handlers receive, in the order of arrival. Threads: any. Declare it before the bus.
@@ -98,6 +99,7 @@ class Recorder {
   bool wait_for_payload(const std::string& payload);
   std::size_t count() const;
   std::size_t count_of_payload(const std::string& payload) const;
+  std::vector<std::uint32_t> attempts_of(const std::string& payload) const;
   std::vector<Received> all() const;
   std::vector<std::string> payloads() const;
 
@@ -133,6 +135,12 @@ std::optional<StreamInfo::Group> group_info(const EventBus& bus, const std::stri
 
 // Whether the counters add up as stats.hpp says, with nothing held.
 bool adds_up(const Stats& stats);
+
+// Waits until the bus holds nothing and, where the backend can tell, nothing of its group is pending.
+bool settles(const EventBus& bus);
+
+// Waits until the bus' group has `count` dead letters; returns all of them.
+std::vector<DeadLetter> wait_for_dead_letters(EventBus& bus, std::size_t count);
 
 // The code of the Error that the call throws; nullopt if it throws none. Another exception passes.
 template <std::invocable Call>
