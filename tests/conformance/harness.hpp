@@ -38,6 +38,9 @@ struct Target {
   // the rows that need it are skipped.
   ConfigOverrides unreachable{};
   ConfigOverrides bounded{};
+  std::string fault_command{};           // see faults.hpp; empty: the rows that harm the server are skipped
+  ConfigOverrides proxied{};             // a setting that leads to the server through port {port} of 127.0.0.1
+  std::vector<std::string> arguments{};  // of this program, as far as they name the target
 };
 Target& target();
 
@@ -58,6 +61,7 @@ bool eventually(Condition&& condition, std::chrono::milliseconds timeout = deadl
 class Stream {
  public:
   Stream();
+  explicit Stream(std::string prefix) : prefix_(std::move(prefix)) {}  // the one of a parent process
   const std::string& prefix() const noexcept { return prefix_; }
 
   BusConfig config(const ConfigOverrides& overrides = {}) const;

@@ -15,6 +15,7 @@
 #include <catch2/catch_test_case_info.hpp>
 #include <catch2/internal/catch_test_case_registry_impl.hpp>
 
+#include "child.hpp"
 #include "findings.hpp"
 #include "harness.hpp"
 #include "isolation.hpp"
@@ -35,8 +36,10 @@ struct Options {
   std::size_t publish_count = 0;
   unsigned patience = 300;
   bool in_process = false;
-  std::vector<std::string> set, unreachable, bounded;
-  std::string filter, expect_skips;
+  std::vector<std::string> set, unreachable, bounded, proxied;
+  std::string fault_command, filter, expect_skips;
+  std::string child;
+  std::vector<std::string> child_set, child_does;
   std::optional<std::uint32_t> seed;
   bool list = false;
 };
@@ -57,6 +60,16 @@ CLI::App& add_options(CLI::App& app, Options& options) {
   app.add_option("--bounded", options.bounded,
                  "KEY=VALUE: a setting that bounds the stream to three events, for the rows that need one")
       ->allow_extra_args(false);
+  app.add_option(
+         "--proxied", options.proxied,
+         "KEY=VALUE: a setting that leads to the server through port {port} of 127.0.0.1, for the rows that cut "
+         "a connection")
+      ->allow_extra_args(false);
+  app.add_option("--fault-command", options.fault_command,
+                 "a command that harms the server, for the rows that need it; run as COMMAND FAULT [ARGUMENT...]");
+  app.add_option("--child", options.child, "")->group("");
+  app.add_option("--child-set", options.child_set, "")->group("")->allow_extra_args(false);
+  app.add_option("--child-does", options.child_does, "")->group("")->allow_extra_args(false);
   app.add_option("--filter", options.filter, "which promises to test, as Catch2 takes it: [A], [G.59], \"*stop*\"");
   app.add_option("--seed", options.seed, "tests in a random order, drawn from this number");
   app.add_option("--expect-skips", options.expect_skips,
@@ -98,6 +111,10 @@ void aim(Options& options) {
   on.overrides = overrides(options.set);
   on.unreachable = overrides(options.unreachable);
   on.bounded = overrides(options.bounded);
+  on.proxied = overrides(options.proxied);
+  on.fault_command = options.fault_command;
+  if (!options.config.empty()) on.arguments = {"--config", options.config};
+  for (const std::string& assignment : options.set) on.arguments.insert(on.arguments.end(), {"--set", assignment});
 }
 
 std::vector<std::string> declared_by(const eventbus::Capabilities& can) {
@@ -248,6 +265,10 @@ int main(int argc, char** argv) {
   try {
     if (!options.publish_to.empty()) {
       return eventbus::conformance::publish_foreign(options.publish_to, options.publish_count);
+    }
+    if (!options.child.empty()) {
+      return eventbus::conformance::run_child(options.child, overrides(options.child_set),
+                                              overrides(options.child_does));
     }
     return run(options);
   } catch (const std::exception& error) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <stdexcept>
 #include <thread>
 
@@ -59,7 +60,12 @@ bool answers(int port, pid_t pid) {
 
 }  // namespace
 
-RedisServer::RedisServer() {
+RedisServer::RedisServer(Keeps keeps) : keeps_(keeps) {
+  if (keeps_ != Keeps::nothing) {
+    std::string name = (std::filesystem::temp_directory_path() / "eventbus-redis-XXXXXX").string();
+    if (!mkdtemp(name.data())) throw std::runtime_error("redis server: cannot make a directory for its data");
+    directory_ = name;
+  }
   for (int tries = 1;; ++tries) {  // between finding a free port and using it, another may take it
     port_ = free_port();
     try {
@@ -71,11 +77,37 @@ RedisServer::RedisServer() {
   }
 }
 
-RedisServer::~RedisServer() { stop(); }
+RedisServer::~RedisServer() {
+  stop();
+  std::error_code ignored;
+  if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
+}
+
+std::vector<std::string> RedisServer::command() const {
+  const bool keeps = keeps_ != Keeps::nothing;
+  return {"redis-server",
+          "--port",
+          std::to_string(port_),
+          "--bind",
+          "127.0.0.1",
+          "--save",
+          "",
+          "--appendonly",
+          keeps ? "yes" : "no",
+          "--appendfsync",
+          keeps_ == Keeps::synced ? "always" : "no",
+          "--dir",
+          keeps ? directory_.string() : "/tmp",
+          "--daemonize",
+          "no"};
+}
 
 void RedisServer::start() {
   if (pid_ > 0) return;
-  std::string port = std::to_string(port_);
+  std::vector<std::string> words = command();
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   pid_t parent = getpid();
   pid_ = fork();
   if (pid_ < 0) throw std::runtime_error("redis server: cannot fork");
@@ -86,8 +118,7 @@ void RedisServer::start() {
     dup2(null, 0);
     dup2(null, 1);
     dup2(null, 2);
-    execlp("redis-server", "redis-server", "--port", port.c_str(), "--bind", "127.0.0.1", "--save", "", "--appendonly",
-           "no", "--dir", "/tmp", "--daemonize", "no", static_cast<char*>(nullptr));
+    execvp(arguments[0], arguments.data());
     _exit(127);
   }
   auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
