@@ -96,15 +96,16 @@ std::size_t Core::take_over(const ClaimResult& result, SteadyTime sent_at, const
   };
   for (const Token& token : result.tokens) {
     if (auto at = held_.find(token.position); at != held_.end()) {
-      if (at->second->hung) {
-        give_back(token);  // its lease has ended: whoever can run it should
+      const Held& held = *at->second;
+      if (held.hung || (held.state == Held::State::settling && held.action == SettleAction::release)) {
+        give_back(token);  // its lease has ended, or it was just released: whoever can run it should
       } else {
         at->second->token = token;
         at->second->leased_at = sent_at;
       }
     } else if (auto waiting = parked_.find(token.position); waiting != parked_.end()) {
       waiting->second.token = token;
-    } else if (!sweep && released_here_.contains(token.position)) {
+    } else if (released_here_.contains(token.position)) {
       give_back(token);  // given back a moment ago: it is for the others first
     } else {
       take_up_locked(token, sent_at, sweep, wanted);
