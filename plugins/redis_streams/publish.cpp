@@ -43,36 +43,41 @@ void RedisBackend::write_all(std::span<Waiting* const> batch) noexcept {
     for (std::size_t i = 0; i < one->events.size(); ++i) events.emplace_back(&one->events[i], &one->results[i]);
   }
   std::lock_guard lock(command_mutex_);
-  std::size_t sent = 0, answered = 0;
+  std::vector<AppendResult*> sent;
+  std::size_t next = 0, answered = 0;  // of events, of sent
   auto give_up = [&](const Error& error) {
-    for (std::size_t i = answered; i < events.size(); ++i) {
-      *events[i].second = i < sent ? AppendResult{AppendStatus::unknown, {}, Error(ErrorCode::timed_out, error.what())}
-                                   : AppendResult{AppendStatus::rejected, {}, error};
+    for (; answered < sent.size(); ++answered) {
+      *sent[answered] = {AppendStatus::unknown, {}, Error(ErrorCode::timed_out, error.what())};
     }
+    for (; next < events.size(); ++next) *events[next].second = {AppendStatus::rejected, {}, error};
   };
   try {
     ensure_command_connection();
     Request request;
-    std::string meta;
+    Encoder encoder(format_);
+    std::vector<std::string_view> fields;
+    sent.reserve(events.size());
     auto send_chunk = [&] {
       request.clear();
-      std::size_t end = sent;
-      while (end < events.size() && end - sent < chunk_events && request.bytes().size() < chunk_bytes) {
-        const EventView& event = *events[end++].first;
-        encode_meta(event, meta);
-        request.command(9) << "XADD" << settings_.stream << "*"
-                           << "type" << event.type << "meta" << meta << "data" << event.payload;
+      while (next < events.size() && request.commands() < chunk_events && request.bytes().size() < chunk_bytes) {
+        auto [event, result] = events[next++];
+        if (std::string problem = encoder.encode(*event, fields); !problem.empty()) {
+          *result = {AppendStatus::rejected, {}, refusal(*event, problem)};
+          continue;
+        }
+        request.command(3 + fields.size()) << "XADD" << settings_.stream << "*";
+        for (std::string_view field : fields) request << field;
+        sent.push_back(result);  // from here on its fate may be unknown
       }
-      sent = end;  // from here on its fate may be unknown
-      command_.send(request);
+      if (request.commands() > 0) command_.send(request);
     };
-    if (!events.empty()) send_chunk();
-    while (answered < events.size()) {
-      std::size_t until = sent;
-      if (sent < events.size()) send_chunk();  // two chunks in flight keep the server busy
+    send_chunk();
+    while (answered < sent.size()) {
+      std::size_t until = sent.size();
+      if (next < events.size()) send_chunk();  // two chunks in flight keep the server busy
       for (; answered < until; ++answered) {
         Reply reply = command_.read();
-        AppendResult& result = *events[answered].second;
+        AppendResult& result = *sent[answered];
         if (reply.is_error()) {
           result = {AppendStatus::rejected,
                     {},
@@ -88,6 +93,13 @@ void RedisBackend::write_all(std::span<Waiting* const> batch) noexcept {
     command_.disconnect();  // answers may be due that nobody will read
     give_up(Error(ErrorCode::internal, "redis-streams: cannot publish to '" + settings_.stream + "': " + error.what()));
   }
+}
+
+Error RedisBackend::refusal(const EventView& event, const std::string& why) const {
+  return {ErrorCode::invalid_argument, "redis-streams: cannot publish event '" + std::string(event.id) + "' of type '" +
+                                           std::string(event.type) + "' to '" + settings_.stream +
+                                           "' in wire_format eventsource-py: " + why +
+                                           "; change the event, or use wire_format eventbus"};
 }
 
 }  // namespace eventbus::redis_streams

@@ -33,6 +33,7 @@ std::string connection_name(const BackendSettings& settings, const char* use) {
 
 RedisBackend::RedisBackend(const BackendSettings& settings, BackendHost& host)
     : settings_(settings),
+      format_(parse_wire_format(section_of(settings).value("wire_format", "eventbus"))),
       host_(host),
       command_(url_of(settings), timeout_of(settings, "socket_connect_timeout_ms"),
                timeout_of(settings, "socket_timeout_ms"), connection_name(settings, "command")),
@@ -40,10 +41,6 @@ RedisBackend::RedisBackend(const BackendSettings& settings, BackendHost& host)
                timeout_of(settings, "socket_timeout_ms"), connection_name(settings, "read")}},
       watcher_{{url_of(settings), timeout_of(settings, "socket_connect_timeout_ms"),
                 timeout_of(settings, "socket_timeout_ms"), connection_name(settings, "watch")}} {
-  if (section_of(settings).value("wire_format", "eventbus") != "eventbus") {
-    throw Error(ErrorCode::unsupported,
-                "redis-streams: cannot write wire_format 'eventsource-py' in this version; use 'eventbus'");
-  }
   address_ = command_.url().address();
   std::random_device device;
   nonce_ = std::to_string((std::uint64_t{device()} << 32) | device());

@@ -83,6 +83,7 @@ class RedisBackend final : public Backend, public Inspection, public DeadLetterS
                           const std::string& doing);
 
   void write_all(std::span<Waiting* const> batch) noexcept;
+  Error refusal(const EventView& event, const std::string& why) const;
 
   void ensure_group(const StartFrom& start);
   void write_mark();
@@ -102,9 +103,9 @@ class RedisBackend final : public Backend, public Inspection, public DeadLetterS
                            Request& request) const;
   void settle_guarded(std::span<const Settlement> settlements, std::span<const std::size_t> which,
                       std::span<SettleResult> results);
-  std::string dead_line(const Settlement& settlement) const;
 
   const BackendSettings settings_;
+  const WireFormat format_;
   BackendHost& host_;
   std::string address_;
   std::string nonce_;

@@ -4,15 +4,34 @@
 
 namespace eventbus::redis_streams::scripts {
 
-// KEYS stream, dead letters. ARGV group, consumer, lowest id, highest id, maximal length (0: none), then five a
-// settlement: action (a, r, d), id, count, and for r: idle, count to leave; for d: the field `dead`, "".
-// Returns a SettleStatus each, or a text where a command was refused.
+// KEYS stream, dead letters. ARGV group, consumer, lowest id, highest id, maximal length (0: none), the time as text,
+// then five a settlement: action (a, r, d), id, count, and for r: idle, count to leave; for d: the field `dead`, the
+// retries. Returns a SettleStatus each, or a text where a command was refused.
 // The order of a dead letter survives an error at any point: read, add, and only then acknowledge.
 inline constexpr char settle[] = R"(
 local owned = {}
 for _, e in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[4], 1000000, ARGV[2])) do owned[e[1]] = e[4] end
+local stale = {dead = 1, original_message_id = 1, retry_count = 1, dlq_timestamp = 1}
+local function letter(f, id, dead, retries)
+  local has = {}
+  for i = 1, #f, 2 do has[f[i]] = true end
+  if has.event_type and has.payload and not has.meta then
+    local out = {}
+    for i = 1, #f, 2 do
+      if not stale[f[i]] then
+        out[#out + 1] = f[i]
+        out[#out + 1] = f[i + 1]
+      end
+    end
+    f = out
+    for _, v in ipairs({'original_message_id', id, 'retry_count', retries, 'dlq_timestamp', ARGV[6]}) do f[#f + 1] = v end
+  end
+  f[#f + 1] = 'dead'
+  f[#f + 1] = dead
+  return f
+end
 local out, acks = {}, {'XACK', KEYS[1], ARGV[1]}
-for at = 6, #ARGV, 5 do
+for at = 7, #ARGV, 5 do
   local action, id, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
   local status = 1
   if not owned[id] then
@@ -32,9 +51,7 @@ for at = 6, #ARGV, 5 do
     elseif #e[1][2] > 7000 then
       status = 'ERR the entry has too many fields for a script to copy'
     else
-      local f = e[1][2]
-      f[#f + 1] = 'dead'
-      f[#f + 1] = ARGV[at + 3]
+      local f = letter(e[1][2], id, ARGV[at + 3], ARGV[at + 4])
       local r
       if ARGV[5] == '0' then
         r = redis.pcall('XADD', KEYS[2], '*', unpack(f))
@@ -168,9 +185,13 @@ return 1
 inline constexpr char replay[] = R"(
 local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
 if #e == 0 then return false end
-local f, out = e[1][2], {}
+local f, out, has, ours = e[1][2], {}, {}, {dead = 1, only_group = 1}
+for i = 1, #f, 2 do has[f[i]] = true end
+if has.event_type and has.payload and not has.meta then
+  ours.original_message_id, ours.retry_count, ours.dlq_timestamp = 1, 1, 1
+end
 for i = 1, #f, 2 do
-  if f[i] ~= 'dead' and f[i] ~= 'only_group' then
+  if not ours[f[i]] then
     out[#out + 1] = f[i]
     out[#out + 1] = f[i + 1]
   end

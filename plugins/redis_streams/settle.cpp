@@ -1,6 +1,7 @@
 // Settling: plain acknowledgements in one variadic command, all else in one atomic script a chunk.
 #include <algorithm>
 
+#include "dead_letter.hpp"
 #include "redis_backend.hpp"
 #include "scripts.hpp"
 
@@ -12,6 +13,20 @@ constexpr const char* claimable_at_once = "999999999";  // an idle time beyond a
 SettleResult failure(const Error& error) {
   return {error.code() == ErrorCode::timed_out ? SettleStatus::unknown : SettleStatus::failed, error.retryable(),
           error.what()};
+}
+
+std::string dead_line_of(const Settlement& settlement, const BackendSettings& settings) {
+  const DeadLetterReason& why = *settlement.dead;
+  DeadLetter letter;
+  letter.original_position = settlement.token.position;
+  letter.group = settings.group;
+  letter.consumer = settings.consumer;
+  letter.handler = why.handler;
+  letter.attempts = why.attempts;
+  letter.first_failed = why.first_failed;
+  letter.last_failed = why.last_failed;
+  letter.reason = why.reason;
+  return dead_line(letter);
 }
 
 }  // namespace
@@ -56,8 +71,12 @@ void RedisBackend::settle_guarded(std::span<const Settlement> settlements, std::
     for (std::size_t i : chunk) tokens.push_back(settlements[i].token);
     auto [low, high] = bounds_of(tokens);
     std::vector<std::string> keys{settings_.stream, settings_.dead_letter_stream};
-    std::vector<std::string> arguments{settings_.group, settings_.consumer, low, high,
-                                       std::to_string(settings_.dead_letter_max_length)};
+    std::vector<std::string> arguments{settings_.group,
+                                       settings_.consumer,
+                                       low,
+                                       high,
+                                       std::to_string(settings_.dead_letter_max_length),
+                                       eventsource_py::time_text(host_.utc_now(), "+00:00")};
     for (std::size_t i : chunk) {
       const Settlement& one = settlements[i];
       bool dead = one.action == SettleAction::dead_letter, release = one.action == SettleAction::release;
@@ -65,10 +84,10 @@ void RedisBackend::settle_guarded(std::span<const Settlement> settlements, std::
       arguments.push_back(to_string(one.token.position));
       arguments.push_back(std::to_string(one.token.attempt));
       auto wait = std::clamp(one.release_delay, milliseconds{0}, settings_.lease);
-      arguments.push_back(dead                          ? dead_line(one)
+      arguments.push_back(dead                          ? dead_line_of(one, settings_)
                           : release && wait.count() > 0 ? std::to_string((settings_.lease - wait).count())
                                                         : claimable_at_once);
-      arguments.push_back(std::to_string(one.release_count));
+      arguments.push_back(std::to_string(dead ? retries(one.dead->attempts) : one.release_count));
     }
     try {
       Reply reply = run_script(scripts::settle, keys, arguments, "settle events of '" + settings_.stream + "'");
@@ -85,22 +104,6 @@ void RedisBackend::settle_guarded(std::span<const Settlement> settlements, std::
       for (std::size_t i : chunk) results[i] = failure(error);
     }
   }
-}
-
-std::string RedisBackend::dead_line(const Settlement& settlement) const {
-  std::string line = to_string(settlement.token.position);
-  auto add = [&](std::string_view value) {
-    line += '\t';
-    escape_into(value, line);
-  };
-  add(settings_.group);
-  add(settings_.consumer);
-  add(settlement.dead->handler);
-  add(std::to_string(settlement.dead->attempts));
-  add(std::to_string(settlement.dead->first_failed.time_since_epoch().count()));
-  add(std::to_string(settlement.dead->last_failed.time_since_epoch().count()));
-  add(settlement.dead->reason);
-  return line;
 }
 
 }  // namespace eventbus::redis_streams

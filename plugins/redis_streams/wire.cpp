@@ -74,7 +74,22 @@ void split_line(std::string_view line, std::string& memory, std::vector<std::str
   }
 }
 
+WireFormat parse_wire_format(std::string_view name) {
+  if (name == "eventbus") return WireFormat::eventbus;
+  if (name == "eventsource-py") return WireFormat::eventsource_py;
+  throw Error(ErrorCode::invalid_config, "redis-streams: cannot use wire_format '" + std::string(name) +
+                                             "': it is none; allowed are eventbus and eventsource-py");
+}
+
+std::string Encoder::encode(const EventView& event, std::vector<std::string_view>& fields) {
+  if (format_ == WireFormat::eventsource_py) return eventsource_py_.encode(event, fields);
+  encode_meta(event, meta_);
+  fields.assign({"type", event.type, "meta", meta_, "data", event.payload});
+  return {};
+}
+
 std::string Decoder::decode(std::span<const std::string_view> fields, EventView& out) {
+  if (eventsource_py::is_entry(fields)) return eventsource_py_.decode(fields, out);
   bool has_type = false, has_meta = false, has_data = false;
   std::string_view meta;
   for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
@@ -94,7 +109,7 @@ std::string Decoder::decode(std::span<const std::string_view> fields, EventView&
            (!has_type   ? "type"
             : !has_meta ? "meta"
                         : "data") +
-           "': it was not written by eventbus";
+           "': it was written neither by eventbus nor by eventsource-py";
   }
   if (out.type.empty()) return "the entry's field 'type' is empty";
   return decode_meta(meta, out);

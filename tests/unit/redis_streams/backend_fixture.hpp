@@ -79,8 +79,8 @@ struct World {
     out.group = group;
     out.consumer = consumer;
     out.lease = milliseconds(1000);
-    out.config_json =
-        R"({"redis_url":")" + server.url() + R"(","socket_timeout_ms":)" + std::to_string(timeout_ms) + "}";
+    out.config_json = R"({"redis_url":")" + server.url() + R"(","socket_timeout_ms":)" + std::to_string(timeout_ms) +
+                      R"(,"wire_format":")" + wire_format + "\"}";
     return out;
   }
   std::unique_ptr<RedisBackend> backend(const std::string& consumer = "c1", const std::string& group = "g") {
@@ -115,6 +115,7 @@ struct World {
 
   RedisServer& server;
   int timeout_ms = 5000;
+  std::string wire_format = "eventbus";
   std::string prefix;
   RecordingHost host;
 };

@@ -121,7 +121,7 @@ TEST_CASE("a receive of nothing returns when there is something to take, and tak
 TEST_CASE("foreign entries are handed out with the reason why they are no events") {
   World world;
   auto backend = world.consumer();
-  world.redis("XADD", world.stream(), "*", "event_type", "T", "payload", "{}");
+  world.redis("XADD", world.stream(), "*", "event", "T", "body", "{}");
   auto got = take(*backend, 10);
   REQUIRE(got.size() == 1);
   CHECK(got[0].undecodable.find("no field") != std::string::npos);
