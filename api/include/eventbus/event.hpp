@@ -1,6 +1,7 @@
 // An event: what happened, to which aggregate, when, and the payload that tells the rest.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -97,6 +98,64 @@ class PayloadObject {
   virtual std::string_view bytes() const = 0;
 };
 
+namespace detail {
+
+// What was decoded from a payload's bytes, by type, kept so that the handlers of one event decode it once. A copy
+// starts empty. Threads: find and keep may come from any thread at once.
+class DecodedSlot {
+ public:
+  DecodedSlot() = default;
+  DecodedSlot(const DecodedSlot&) noexcept {}
+  DecodedSlot(DecodedSlot&& other) noexcept : first_(other.release()) {}
+  DecodedSlot& operator=(const DecodedSlot& other) noexcept {
+    if (this != &other) clear();
+    return *this;
+  }
+  DecodedSlot& operator=(DecodedSlot&& other) noexcept {
+    if (this != &other) {
+      clear();
+      first_.store(other.release(), std::memory_order_relaxed);
+    }
+    return *this;
+  }
+  ~DecodedSlot() { clear(); }
+
+  // `decoder`: which of several ways to decode the same type; null if there is no such object.
+  std::shared_ptr<const void> find(const std::type_info& type, std::uint64_t decoder) const noexcept {
+    for (const Node* node = first_.load(std::memory_order_acquire); node; node = node->next) {
+      if (*node->type == type && node->decoder == decoder) return node->object;
+    }
+    return nullptr;
+  }
+
+  void keep(const std::type_info& type, std::uint64_t decoder, std::shared_ptr<const void> object) {
+    Node* node = new Node{&type, decoder, std::move(object), first_.load(std::memory_order_relaxed)};
+    while (!first_.compare_exchange_weak(node->next, node, std::memory_order_acq_rel)) {
+    }
+  }
+
+  // Alone, as moving and destroying.
+  void clear() noexcept {
+    for (Node* node = release(); node;) delete std::exchange(node, node->next);
+  }
+
+ private:
+  struct Node {
+    const std::type_info* type;
+    std::uint64_t decoder;
+    std::shared_ptr<const void> object;
+    Node* next;
+  };
+  Node* release() noexcept {
+    Node* first = first_.load(std::memory_order_acquire);
+    if (first) first_.store(nullptr, std::memory_order_relaxed);
+    return first;
+  }
+  std::atomic<Node*> first_{nullptr};
+};
+
+}  // namespace detail
+
 // Bytes (JSON by convention, but any bytes cross untouched), or an object with its encoder.
 class Payload {
  public:
@@ -120,7 +179,18 @@ class Payload {
   // Keeps the memory of earlier bytes for the new ones.
   void assign(std::string_view bytes) {
     object_.reset();
+    decoded_.clear();
     bytes_.assign(bytes);
+  }
+
+  // The object that `decode` makes of these bytes: made at the first call for this T and `decoder`, then shared. Two
+  // first calls at once may both decode. What `decode` throws passes, and nothing is kept.
+  template <class T, class Decode>
+  std::shared_ptr<const T> decoded(std::uint64_t decoder, Decode&& decode) const {
+    if (auto known = decoded_.find(typeid(T), decoder)) return std::static_pointer_cast<const T>(std::move(known));
+    std::shared_ptr<const T> object = std::make_shared<const T>(decode(bytes()));
+    decoded_.keep(typeid(T), decoder, object);
+    return object;
   }
 
   friend bool operator==(const Payload& a, const Payload& b) { return a.bytes() == b.bytes(); }
@@ -128,6 +198,7 @@ class Payload {
  private:
   std::string bytes_;
   std::shared_ptr<const PayloadObject> object_;
+  mutable detail::DecodedSlot decoded_;
 };
 
 // Only `type` must be set: publish fills in an empty `id` and an `occurred_at` of zero.

@@ -23,6 +23,8 @@
 
 namespace eventbus {
 
+class EventRegistry;  // eventbus/registry.hpp
+
 // The fate of one published event.
 struct PublishResult {
   enum class Status {
@@ -106,6 +108,15 @@ class EventBus {
   Subscription subscribe_to_all(Handler handler) {
     return subscribe(std::span<const std::string>(), std::move(handler));
   }
+
+  // Typed handlers: `handler` takes (const T&), (const T&, const Event&), (const T&, const Delivery&) or all three, and
+  // returns nothing or an Outcome. Defined in eventbus/typed.hpp, which says more.
+  template <class T, class F>
+  Subscription subscribe(F&& handler);
+  template <class T, class F>
+  Subscription subscribe(std::string name, F&& handler);
+  template <class T, class F>
+  Subscription subscribe(std::string name, F&& handler, const EventRegistry& registry);
 
   // Subscribes one object to every type that it names; one token ends them all. The bus shares its ownership.
   Subscription subscribe_all(std::shared_ptr<Subscriber> subscriber) {

@@ -39,7 +39,8 @@ void Core::resume_own() {
     }
     std::lock_guard lock(mutex_);
     for (const Token& token : tokens) {
-      if (!held_.contains(token.position)) take_up_locked(token, sent_at, nullptr, true);
+      bool here = held_.contains(token.position) || parked_.contains(token.position);  // of this life, inline
+      if (!here) take_up_locked(token, sent_at, nullptr, true);
     }
     if (stopping_ || parked_.size() >= config_.max_parked) return;
   } while (cursor != Cursor{});
