@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian or Ubuntu packages that eventbus needs and this machine lacks. Sourced by the other scripts;
-# run by hand it does just that: scripts/packages.sh [build|test|demo ...]
+# run by hand it does just that: scripts/packages.sh [build|test|redis ...]
 #
 # Debian 12 has Catch2 2 in its main suite and Catch2 3 in its backports. The backports entry is derived from the
 # machine's own Debian entry (same mirror, same key), so a private mirror stays in use.
@@ -9,7 +9,14 @@ set -euo pipefail
 say() { printf '\n==> %s\n' "$*"; }
 
 as_root() {
-  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "packages: cannot install as $(id -un): not root, and there is no sudo; run as root: scripts/packages.sh build test" >&2
+    exit 1
+  fi
 }
 
 installed() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
@@ -67,58 +74,70 @@ add_backports() {
   as_root apt-get update -qq
 }
 
-install_missing() {
-  local package missing=()
-  for package in "$@"; do installed "$package" || missing+=("$package"); done
-  if [ "${#missing[@]}" -eq 0 ]; then return; fi
-  say "installing: ${missing[*]}"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-}
+apt_install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }
 
 # A package that starts a service of its own is kept from doing so: the tests start their own redis-server.
-install_without_service() {
-  installed "$1" && return
-  local policy=/usr/sbin/policy-rc.d made=no
-  if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-    as_root chmod +x "$policy"
-    made=yes
+without_services() {
+  local policy=/usr/sbin/policy-rc.d result=0
+  if [ -e "$policy" ]; then
+    "$@"
+    return
   fi
-  install_missing "$1" || { [ "$made" = yes ] && as_root rm -f "$policy"; return 1; }
-  if [ "$made" = yes ]; then as_root rm -f "$policy"; fi
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod +x "$policy"
+  "$@" || result=$?
+  as_root rm -f "$policy"
+  return "$result"
 }
 
 install_catch2() {
-  if installed catch2 && [ "$(installed_major catch2)" -ge 3 ]; then return; fi
-  if [ "$(candidate_major catch2)" != 3 ] && [ "$ID" = debian ]; then add_backports "$VERSION_CODENAME"; fi
-  say "installing: catch2 (version 3)"
   local from=()
-  if [ "$(candidate_major catch2)" != 3 ]; then from=(-t "$VERSION_CODENAME-backports"); fi
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${from[@]}" catch2 >/dev/null
+  if [ "$(candidate_major catch2)" = 2 ] && [ "$ID" = debian ]; then
+    add_backports "$VERSION_CODENAME"
+    from=(-t "$VERSION_CODENAME-backports")
+  fi
+  say "installing: catch2 (version 3)"
+  apt_install "${from[@]}" catch2
+  if [ "$(installed_major catch2)" -lt 3 ]; then
+    echo "packages: cannot install Catch2 3: $PRETTY_NAME offers version $(installed_major catch2); install Catch2 3 by hand" >&2
+    exit 1
+  fi
 }
 
 install_packages() {
   if [ ! -r /etc/os-release ] || ! command -v apt-get >/dev/null; then
-    echo "packages: this system has no apt-get. eventbus needs: a C++20 compiler (g++ 12 or newer), cmake 3.25, ninja," >&2
-    echo "  hiredis, Boost headers 1.74, nlohmann_json 3.11, spdlog, CLI11; for its tests Catch2 3 and redis-server 6.2" >&2
-    exit 1
+    echo "packages: this system has no apt-get, so nothing is installed. eventbus needs: a C++20 compiler (g++ 12 or newer)," >&2
+    echo "  cmake 3.25, ninja, pkg-config, hiredis, Boost headers 1.74, nlohmann_json 3.11, spdlog, CLI11; for its tests" >&2
+    echo "  Catch2 3 and redis-server 6.2" >&2
+    return
   fi
   . /etc/os-release
   local build=(g++ cmake ninja-build ccache pkg-config libhiredis-dev libboost-dev nlohmann-json3-dev libspdlog-dev libcli11-dev)
-  local all=() package need_update=no
-  for package in "${build[@]}" catch2 redis-server; do installed "$package" || need_update=yes; done
-  if [ "$need_update" = yes ]; then
-    say "reading the package lists"
-    as_root apt-get update -qq
-  fi
-  for want in "$@"; do
-    case $want in
-      build) install_missing "${build[@]}" ;;
-      test) install_catch2; install_without_service redis-server; install_missing python3 ;;
-      redis) install_without_service redis-server ;;
-      *) echo "packages: unknown group '$want': build, test and redis are allowed" >&2; exit 2 ;;
+  local test=(redis-server python3)
+  local wanted=() missing=() package group catch2=no
+  for group in "$@"; do
+    case $group in
+      build) wanted+=("${build[@]}") ;;
+      test)
+        wanted+=("${test[@]}")
+        if ! installed catch2 || [ "$(installed_major catch2)" -lt 3 ]; then catch2=yes; fi
+        ;;
+      redis) wanted+=(redis-server) ;;
+      *)
+        echo "packages: unknown group '$group': build, test and redis are allowed" >&2
+        exit 2
+        ;;
     esac
   done
+  for package in "${wanted[@]}"; do installed "$package" || missing+=("$package"); done
+  if [ "${#missing[@]}" -eq 0 ] && [ "$catch2" = no ]; then return; fi
+  say "reading the package lists"
+  as_root apt-get update -qq
+  if [ "${#missing[@]}" -gt 0 ]; then
+    say "installing: ${missing[*]}"
+    without_services apt_install "${missing[@]}"
+  fi
+  if [ "$catch2" = yes ]; then install_catch2; fi
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then install_packages "${@:-build}"; fi
