@@ -113,7 +113,7 @@ install_packages() {
   fi
   . /etc/os-release
   local build=(g++ cmake ninja-build ccache pkg-config libhiredis-dev libboost-dev nlohmann-json3-dev libspdlog-dev libcli11-dev)
-  local test=(redis-server python3)
+  local test=(redis-server)
   local wanted=() missing=() package group catch2=no
   for group in "$@"; do
     case $group in
