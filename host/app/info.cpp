@@ -71,6 +71,7 @@ Json json_from(const Health& health) {
           {"connected", health.connected},
           {"consuming", health.consuming},
           {"problems", health.problems},
+          {"since_last_read_ms", json_from(health.since_last_read)},
           {"lag", json_from(health.lag)},
           {"pending", json_from(health.pending)},
           {"dead_letters", json_from(health.dead_letters)}};
@@ -95,7 +96,8 @@ void print(const StreamInfo& info, const Stats& stats, const Health& health) {
   }
   std::cout << "\nhealth        " << words_for(health.status) << '\n';
   for (const std::string& problem : health.problems) std::cout << "              " << problem << '\n';
-  for (const auto& [name, value] : json_from(stats).items()) {
+  const Json counters = json_from(stats);
+  for (const auto& [name, value] : counters.items()) {
     if (value != 0) std::cout << "this process  " << name << ' ' << value << '\n';
   }
 }

@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "base64.hpp"
+#include "config/suggest.hpp"
 #include "ndjson.hpp"
 #include "verbs.hpp"
 
@@ -75,6 +76,17 @@ ConfigOverrides overrides_from(const std::vector<std::string>& settings) {
   return overrides;
 }
 
+std::string unknown_verb(const CLI::App& app, const std::string& found) {
+  std::vector<std::string> verbs;
+  std::string list;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    verbs.push_back(verb->get_name());
+    list += (list.empty() ? "" : ", ") + verb->get_name();
+  }
+  auto meant = host::suggest(found, verbs);
+  return "unknown verb '" + found + "'; " + (meant ? "did you mean '" + *meant + "'?" : "allowed are " + list);
+}
+
 int run(int argc, char** argv) {
   CLI::App app(
       "Publishes, consumes and inspects events, on whatever backend the configuration names.\n"
@@ -119,11 +131,15 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
+    if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-') {
+      std::cerr << "eventbus: " << unknown_verb(app, argv[1]) << '\n';
+      return usage;
+    }
     std::cerr << "eventbus: " << error.what() << "; see eventbus --help\n";
     return usage;
   }
   ConfigOverrides overrides = overrides_from(settings);
-  if (!group.empty()) overrides.emplace_back("consumer_group", Json(group).dump());
+  if (!group.empty()) overrides.emplace_back("consumer_group", group);
   if (const char* named = std::getenv("EVENTBUS_CONFIG"); config_file.empty() && named) config_file = named;
   BusConfig config =
       config_file.empty() ? parse_config("{}", "config", overrides) : load_config(config_file, overrides);

@@ -55,7 +55,7 @@ TEST_CASE("a consumer that is stopped with 500 events buffered leaves them to an
   auto publisher = connect(server);
   // One aggregate, so that everything waits behind the first event, and a second worker that asks for more.
   auto stopped = connect(server, {{"concurrency", "2"}});
-  auto other = connect(server);
+  auto other = connect(server, {{"batch_size", "100"}});  // several claims' worth
   auto subscription = stopped->subscribe_to_all([&](const Event& event, const Delivery& delivery) {
     gate.wait();
     first.add(event, delivery);
@@ -75,7 +75,8 @@ TEST_CASE("a consumer that is stopped with 500 events buffered leaves them to an
   gate.open();
   const DrainReport report = stopping.get();
   CHECK(left);
-  CHECK(took < std::chrono::milliseconds(5000));  // nothing but the small claim can be this quick: the lease is a minute
+  CHECK(took <
+        std::chrono::milliseconds(5000));  // nothing but the small claim can be this quick: the lease is a minute
   CHECK(report.finished == 1);
   CHECK(report.released == 599);
   CHECK(report.abandoned == 0);
