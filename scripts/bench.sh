@@ -25,7 +25,7 @@ done
 # Standard output is the table's, or the JSON's with `--json -`.
 {
   install_packages build redis
-  build_preset release --target eventbus-bench eventbus_redis_streams
+  build_preset release no --target eventbus-bench eventbus_redis_streams
 } >&2
 
 place=$(mktemp -d)

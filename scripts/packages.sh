@@ -69,7 +69,7 @@ add_backports() {
   say "adding $codename-backports (Catch2 3) to the apt sources: $entry"
   {
     printf 'Types: deb\nURIs: %s\nSuites: %s-backports\nComponents: main\n' "$uri" "$codename"
-    [ -n "$key" ] && printf 'Signed-By: %s\n' "$key"
+    if [ -n "$key" ]; then printf 'Signed-By: %s\n' "$key"; fi
   } | as_root tee "$entry" >/dev/null
   as_root apt-get update -qq
 }
@@ -90,6 +90,8 @@ without_services() {
   return "$result"
 }
 
+has_catch2() { installed catch2 && [ "$(installed_major catch2)" -ge 3 ]; }
+
 install_catch2() {
   local from=()
   if [ "$(candidate_major catch2)" = 2 ] && [ "$ID" = debian ]; then
@@ -98,7 +100,7 @@ install_catch2() {
   fi
   say "installing: catch2 (version 3)"
   apt_install "${from[@]}" catch2
-  if [ "$(installed_major catch2)" -lt 3 ]; then
+  if ! has_catch2; then
     echo "packages: cannot install Catch2 3: $PRETTY_NAME offers version $(installed_major catch2); install Catch2 3 by hand" >&2
     exit 1
   fi
@@ -120,7 +122,7 @@ install_packages() {
       build) wanted+=("${build[@]}") ;;
       test)
         wanted+=("${test[@]}")
-        if ! installed catch2 || [ "$(installed_major catch2)" -lt 3 ]; then catch2=yes; fi
+        if ! has_catch2; then catch2=yes; fi
         ;;
       redis) wanted+=(redis-server) ;;
       *)

@@ -4,6 +4,6 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/build.sh"
 
 install_packages build test
-build_preset release
+build_preset release yes
 say "testing build/release"
 exec ctest --preset release -j 2 "$@"

@@ -11,7 +11,7 @@ namespace {
 
 Json first_group(const Command& command) { return Json::parse(command.run("info", {"--json"}).output)["groups"][0]; }
 
-TEST_CASE("--count ends consume after so many, and leaves the rest to the group", "[redis]") {
+TEST_CASE("consume ends after --count events, and leaves the rest to the group", "[redis]") {
   const Command command;
   REQUIRE(command.run("publish", {}, numbered_lines(10)).code == 0);
   const Ended first = command.run("consume", {"--count", "4"});
@@ -28,7 +28,7 @@ TEST_CASE("--count ends consume after so many, and leaves the rest to the group"
   CHECK(first_group(command)["pending"] == 0);
 }
 
-TEST_CASE("--idle-exit ends consume when nothing came for so long", "[redis]") {
+TEST_CASE("consume ends when nothing came for --idle-exit", "[redis]") {
   const Command command;
   const Ended nothing = command.run("consume", {"--idle-exit", "200"});
   CHECK(nothing.code == 0);
