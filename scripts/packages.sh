@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian or Ubuntu packages that eventbus needs and this machine lacks. Sourced by the other scripts;
-# run by hand it does just that: scripts/packages.sh [build|test|redis ...]
+# run by hand it does just that: scripts/packages.sh [build|test|redis|valkey ...]
 #
 # Debian 12 has Catch2 2 in its main suite and Catch2 3 in its backports. The backports entry is derived from the
 # machine's own Debian entry (same mirror, same key), so a private mirror stays in use.
@@ -125,8 +125,9 @@ install_packages() {
         if ! has_catch2; then catch2=yes; fi
         ;;
       redis) wanted+=(redis-server) ;;
+      valkey) wanted+=(valkey-server) ;;
       *)
-        echo "packages: unknown group '$group': build, test and redis are allowed" >&2
+        echo "packages: unknown group '$group': build, test, redis and valkey are allowed" >&2
         exit 2
         ;;
     esac
@@ -135,6 +136,9 @@ install_packages() {
   if [ "${#missing[@]}" -eq 0 ] && [ "$catch2" = no ]; then return; fi
   say "reading the package lists"
   as_root apt-get update -qq
+  if [[ " ${missing[*]} " == *" valkey-server "* ]] && [ -z "$(candidate_major valkey-server)" ] && [ "$ID" = debian ]; then
+    add_backports "$VERSION_CODENAME"
+  fi
   if [ "${#missing[@]}" -gt 0 ]; then
     say "installing: ${missing[*]}"
     without_services apt_install "${missing[@]}"

@@ -60,7 +60,8 @@ bool answers(int port, pid_t pid) {
 
 }  // namespace
 
-RedisServer::RedisServer(Keeps keeps) : keeps_(keeps) {
+RedisServer::RedisServer(Keeps keeps, std::vector<std::string> extra_arguments)
+    : keeps_(keeps), extra_arguments_(std::move(extra_arguments)) {
   if (keeps_ != Keeps::nothing) {
     std::string name = (std::filesystem::temp_directory_path() / "eventbus-redis-XXXXXX").string();
     if (!mkdtemp(name.data())) throw std::runtime_error("redis server: cannot make a directory for its data");
@@ -85,21 +86,26 @@ RedisServer::~RedisServer() {
 
 std::vector<std::string> RedisServer::command() const {
   const bool keeps = keeps_ != Keeps::nothing;
-  return {"redis-server",
-          "--port",
-          std::to_string(port_),
-          "--bind",
-          "127.0.0.1",
-          "--save",
-          "",
-          "--appendonly",
-          keeps ? "yes" : "no",
-          "--appendfsync",
-          keeps_ == Keeps::synced ? "always" : "no",
-          "--dir",
-          keeps ? directory_.string() : "/tmp",
-          "--daemonize",
-          "no"};
+  const char* named = std::getenv("EVENTBUS_TEST_REDIS_SERVER");
+  std::vector<std::string> words{named && *named ? named : "redis-server",
+                                 "--port",
+                                 std::to_string(port_),
+                                 "--bind",
+                                 "127.0.0.1",
+                                 "--save",
+                                 "",
+                                 "--appendonly",
+                                 keeps ? "yes" : "no",
+                                 "--appendfsync",
+                                 keeps_ == Keeps::synced ? "always" : "no",
+                                 "--dir",
+                                 keeps ? directory_.string() : "/tmp",
+                                 "--dbfilename",
+                                 data_file(),
+                                 "--daemonize",
+                                 "no"};
+  words.insert(words.end(), extra_arguments_.begin(), extra_arguments_.end());
+  return words;
 }
 
 void RedisServer::start() {
@@ -126,7 +132,7 @@ void RedisServer::start() {
     int status = 0;
     if (waitpid(pid_, &status, WNOHANG) == pid_) {
       pid_ = -1;
-      throw std::runtime_error("redis server: redis-server does not start; is it installed?");
+      throw std::runtime_error("redis server: " + words[0] + " does not start; is it installed?");
     }
     if (std::chrono::steady_clock::now() > deadline) {
       stop();
@@ -141,6 +147,11 @@ void RedisServer::stop() noexcept {
   kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
   pid_ = -1;
+  if (keeps_ == Keeps::nothing) unlink(("/tmp/" + data_file()).c_str());  // written by a reload, read by a start
+}
+
+std::string RedisServer::data_file() const {
+  return "eventbus-test-" + std::to_string(getpid()) + "-" + std::to_string(port_) + ".rdb";
 }
 
 void RedisServer::restart() {

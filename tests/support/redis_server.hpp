@@ -1,5 +1,5 @@
 // A redis-server of the test's own, on a free port of 127.0.0.1. It ends with this object, and with the thread that
-// started it, whatever becomes of that.
+// started it, whatever becomes of that. EVENTBUS_TEST_REDIS_SERVER names another program to start, e.g. valkey-server.
 #pragma once
 
 #include <sys/types.h>
@@ -19,7 +19,7 @@ class RedisServer {
     synced,    // the same, synced before each answer
   };
 
-  explicit RedisServer(Keeps keeps = Keeps::nothing);
+  explicit RedisServer(Keeps keeps = Keeps::nothing, std::vector<std::string> extra_arguments = {});
   ~RedisServer();
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
@@ -34,8 +34,10 @@ class RedisServer {
 
  private:
   std::vector<std::string> command() const;
+  std::string data_file() const;
 
   Keeps keeps_;
+  std::vector<std::string> extra_arguments_;
   std::filesystem::path directory_;  // empty unless it keeps something
   int port_ = 0;
   pid_t pid_ = -1;
