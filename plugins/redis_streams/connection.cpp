@@ -57,6 +57,13 @@ ReplyPart ReplyPart::field(std::string_view name) const noexcept {
 void Reply::Free::operator()(void* reply) const noexcept { freeReplyObject(reply); }
 
 Error error_from(std::string_view reply, const std::string& doing, const std::string& address) {
+  // Before Redis 7 a script's error wraps that of the command within.
+  if (reply.starts_with("ERR Error running script")) {
+    if (std::size_t at = reply.rfind("@user_script:"); at != std::string_view::npos) {
+      std::size_t inner = reply.find_first_not_of("0123456789: ", at + std::strlen("@user_script:"));
+      if (inner != std::string_view::npos) reply.remove_prefix(inner);
+    }
+  }
   std::string text = "redis-streams: cannot " + doing + " at " + address + ": " + std::string(reply);
   auto is = [&](std::string_view prefix) { return reply.starts_with(prefix); };
   if (is("NOAUTH")) return {ErrorCode::invalid_config, text + "; put user and password into redis_url"};
@@ -64,6 +71,9 @@ Error error_from(std::string_view reply, const std::string& doing, const std::st
     return {ErrorCode::invalid_config, text + "; check user and password in redis_url"};
   }
   if (is("NOPERM")) return {ErrorCode::invalid_config, text + "; give the user of redis_url this permission"};
+  if (is("DENIED")) {
+    return {ErrorCode::invalid_config, text + "; give the server a password or an address to bind to"};
+  }
   if (is("WRONGTYPE")) {
     return {ErrorCode::invalid_config,
             text + "; the key is no stream: choose another stream_prefix, or remove the key"};
@@ -81,8 +91,12 @@ Error error_from(std::string_view reply, const std::string& doing, const std::st
   if (is("LOADING")) return {ErrorCode::unavailable, text + "; it is starting: try again soon"};
   if (is("READONLY")) return {ErrorCode::unavailable, text + "; it is a replica: name the master in redis_url"};
   if (is("OOM")) return {ErrorCode::backpressure, text + "; raise maxmemory, or trim the stream"};
-  if (is("MASTERDOWN") || is("NOGROUP") || is("UNBLOCKED") || is("CLUSTERDOWN") || is("TRYAGAIN") || is("BUSY ") ||
-      is("MISCONF") || is("NOREPLICAS") || is("ERR max number of clients")) {
+  if (is("MASTERDOWN")) {
+    return {ErrorCode::unavailable, text + "; it is a replica: name the master in redis_url, or try again soon"};
+  }
+  if (is("NOGROUP") || is("UNBLOCKED")) return {ErrorCode::unavailable, text + "; the group will be made again"};
+  if (is("MISCONF")) return {ErrorCode::unavailable, text + "; the server can't write to its disk"};
+  if (is("CLUSTERDOWN") || is("TRYAGAIN") || is("BUSY ") || is("NOREPLICAS") || is("ERR max number of clients")) {
     return {ErrorCode::unavailable, text};
   }
   return {ErrorCode::internal, text};

@@ -5,6 +5,9 @@
 namespace eventbus::redis_streams {
 namespace {
 
+constexpr std::chrono::minutes tidy_interval{10};
+constexpr milliseconds gone_after = std::chrono::hours(1);
+
 std::string id_of(const StartFrom& start) {
   switch (start.kind) {
     case StartFrom::Kind::earliest: break;
@@ -60,6 +63,34 @@ void RedisBackend::ensure_group(const StartFrom& start) {
   group_seen_ = true;
   if (recreated) host_.signal(BackendSignal::group_recreated, 1);
   write_mark();
+}
+
+void RedisBackend::remove_gone_consumers(milliseconds idle) {
+  std::string doing = "remove consumers of group '" + settings_.group + "' that are gone";
+  Reply consumers = command(make_request("XINFO", "CONSUMERS", settings_.stream, settings_.group), doing);
+  for (std::size_t i = 0; i < consumers.size(); ++i) {
+    std::string name(consumers[i].field("name").text());
+    if (name == settings_.consumer || consumers[i].field("pending").integer() > 0) continue;
+    if (consumers[i].field("idle").integer() < idle.count()) continue;
+    std::vector<std::string> keys{name_key(name), settings_.stream}, arguments{settings_.group, name};
+    if (run_script(scripts::remove_consumer, keys, arguments, doing).integer() == 1) {
+      host_.log(LogLevel::debug, "redis-streams: removed the consumer '" + name + "' of group '" + settings_.group +
+                                     "': no process is it, and it had nothing pending");
+    }
+  }
+}
+
+// Upkeep of the group, now and then: it is no reason to fail.
+void RedisBackend::tidy() {
+  auto now = host_.now();
+  if (tidied_at_.time_since_epoch().count() != 0 && now - tidied_at_ < tidy_interval) return;
+  tidied_at_ = now;
+  try {
+    remove_gone_consumers(std::max(10 * settings_.lease, gone_after));
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timed_out) throw;
+    host_.log(LogLevel::debug, error.what());
+  }
 }
 
 void RedisBackend::write_mark() {

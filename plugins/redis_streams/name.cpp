@@ -7,14 +7,14 @@
 
 namespace eventbus::redis_streams {
 
-std::string RedisBackend::name_key() const {
-  return settings_.stream_prefix + ":name:" + settings_.group + ":" + settings_.consumer;
+std::string RedisBackend::name_key(std::string_view consumer) const {
+  return settings_.stream_prefix + ":name:" + settings_.group + ":" + std::string(consumer);
 }
 
 // With command_mutex_ held and the connection there: a value made before a reconnection would name a connection that is
 // gone.
 std::string RedisBackend::keep_name_locked() {
-  std::vector<std::string> keys{name_key()};
+  std::vector<std::string> keys{name_key(settings_.consumer)};
   std::vector<std::string> arguments{std::to_string(command_.client_id()) + ":" + nonce_, ":" + nonce_,
                                      std::to_string(settings_.lease.count())};
   Reply answer = run_script_locked(scripts::keep_name, keys, arguments, "keep the consumer name");
@@ -54,7 +54,7 @@ void RedisBackend::take_name() {
     if (state == Holder::gone) {
       std::lock_guard lock(command_mutex_);
       ensure_command_connection();
-      std::vector<std::string> keys{name_key()};
+      std::vector<std::string> keys{name_key(settings_.consumer)};
       std::vector<std::string> arguments{holder, std::to_string(command_.client_id()) + ":" + nonce_,
                                          std::to_string(settings_.lease.count())};
       if (run_script_locked(scripts::take_name, keys, arguments, "take the consumer name over").integer() == 1) break;

@@ -51,8 +51,8 @@ void RedisBackend::receive(std::size_t max, milliseconds wait, std::span<const S
   bool block = !reader_.woken.exchange(false) && wait.count() > 0;
   // BLOCK 0 would wait for ever.
   read_request_.command(block ? 11 : 9) << "XREADGROUP"
-                                       << "GROUP" << settings_.group << settings_.consumer << "COUNT"
-                                       << static_cast<std::int64_t>(max);
+                                        << "GROUP" << settings_.group << settings_.consumer << "COUNT"
+                                        << static_cast<std::int64_t>(max);
   if (block) read_request_ << "BLOCK" << static_cast<std::int64_t>(wait.count());
   read_request_ << "STREAMS" << settings_.stream << ">";
   try {

@@ -48,6 +48,7 @@ ClaimResult RedisBackend::claim(milliseconds min_idle, std::size_t max, Cursor f
   if (result.next == Cursor{}) {
     try {
       write_mark();
+      tidy();
     } catch (const Error& error) {
       if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timed_out) throw;
       host_.log(LogLevel::debug, error.what());  // the older mark stands

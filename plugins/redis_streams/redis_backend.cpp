@@ -107,14 +107,40 @@ void RedisBackend::open(Role role, const StartFrom& start) {
     return;
   }
   take_name();
+  check_server();
   ensure_group(start);
+  tidy();
   reader_.restore(host_);
+}
+
+// Once: what in the server's settings loses events. A user who may not ask is not told.
+void RedisBackend::check_server() {
+  if (std::exchange(server_checked_, true)) return;
+  auto setting = [&](const char* name) -> std::optional<std::string> {
+    try {
+      Reply reply = command(make_request("CONFIG", "GET", name), "look at the server's settings");
+      if (reply.size() == 2) return std::string(reply[1].text());
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timed_out) throw;
+    }
+    return std::nullopt;
+  };
+  if (auto policy = setting("maxmemory-policy"); policy && *policy != "noeviction") {
+    host_.log(LogLevel::warn,
+              "redis-streams: " + address() + " has maxmemory-policy " + *policy +
+                  ": when memory is full it removes keys, streams with all their events or the locks of "
+                  "consumer names; set it to noeviction");
+  }
+  if (setting("appendonly") == "no" && setting("save") == "") {
+    host_.log(LogLevel::info,
+              "redis-streams: " + address() + " keeps nothing on disk: a restart loses all events; set appendonly yes");
+  }
 }
 
 void RedisBackend::close() noexcept {
   try {
     if (has_name_ && command_.is_connected()) {
-      std::vector<std::string> keys{name_key(), settings_.stream};
+      std::vector<std::string> keys{name_key(settings_.consumer), settings_.stream};
       std::vector<std::string> arguments{":" + nonce_, settings_.group, settings_.consumer};
       run_script(scripts::leave, keys, arguments, "give the consumer name back");
     }

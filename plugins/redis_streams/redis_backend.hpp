@@ -27,7 +27,7 @@ std::pair<std::string, std::string> bounds_of(const Tokens& tokens) {
   return {to_string(low->position), to_string(high->position)};
 }
 
-class RedisBackend final : public Backend, public Inspection, public DeadLetterStore, public History {
+class RedisBackend final : public Backend, public Inspection, public DeadLetterStore, public History, public Retention {
  public:
   RedisBackend(const BackendSettings& settings, BackendHost& host);
   ~RedisBackend() override;
@@ -46,6 +46,7 @@ class RedisBackend final : public Backend, public Inspection, public DeadLetterS
   Inspection* inspection() noexcept override { return this; }
   DeadLetterStore* dead_letter_store() noexcept override { return this; }
   History* history() noexcept override { return this; }
+  Retention* retention() noexcept override { return this; }
 
   StreamInfo stream_info() override;
   std::optional<Position> list(const DeadLetterQuery& query, Sink& sink) override;
@@ -53,6 +54,11 @@ class RedisBackend final : public Backend, public Inspection, public DeadLetterS
   std::uint64_t purge(const PurgeQuery& query) override;
   std::uint64_t add(std::span<const DeadLetter> entries) override;
   std::optional<Position> read(const HistoryQuery& query, DeliverySink& sink) override;
+  TrimReport trim(const TrimOptions& options) override;
+
+  // Removes the group's other consumers that did nothing for so long, that no process is, and that have nothing
+  // pending. Only while open as a consumer, on the receiving thread.
+  void remove_gone_consumers(milliseconds idle);
 
  private:
   struct Waiting;  // a publisher in the group commit
@@ -87,13 +93,15 @@ class RedisBackend final : public Backend, public Inspection, public DeadLetterS
 
   void ensure_group(const StartFrom& start);
   void write_mark();
+  void tidy();
+  void check_server();
   std::string marks_key() const { return settings_.stream_prefix + ":marks"; }
 
   void take_name();
   std::string keep_name();  // returns who else has it, or ""
   std::string keep_name_locked();
   Holder look_at(const std::string& holder);
-  std::string name_key() const;
+  std::string name_key(std::string_view consumer) const;
 
   void watch(milliseconds wait);
 
@@ -103,6 +111,8 @@ class RedisBackend final : public Backend, public Inspection, public DeadLetterS
                            Request& request) const;
   void settle_guarded(std::span<const Settlement> settlements, std::span<const std::size_t> which,
                       std::span<SettleResult> results);
+  std::vector<std::size_t> settle_chunk(std::span<const Settlement> settlements, std::span<const std::size_t> chunk,
+                                        std::span<SettleResult> results);
 
   const BackendSettings settings_;
   const WireFormat format_;
@@ -115,7 +125,10 @@ class RedisBackend final : public Backend, public Inspection, public DeadLetterS
   std::unordered_map<const char*, std::string> script_ids_;
   bool command_was_connected_ = false;
   std::atomic<bool> has_name_{false};
+  std::atomic<bool> told_future_ids_{false};
   bool group_seen_ = false;
+  bool server_checked_ = false;
+  std::chrono::steady_clock::time_point tidied_at_{};
 
   Reader reader_;  // of the receiving thread, as are the two below
   Request read_request_;

@@ -6,7 +6,8 @@ namespace eventbus::redis_streams::scripts {
 
 // KEYS stream, dead letters. ARGV group, consumer, lowest id, highest id, maximal length (0: none), the time as text,
 // then five a settlement: action (a, r, d), id, count, and for r: idle, count to leave; for d: the field `dead`, the
-// retries. Returns a SettleStatus each, or a text where a command was refused.
+// retries. Returns a SettleStatus each, or a text where a command was refused, or 0 for a dead letter that was not
+// looked at since enough bytes were copied for one call.
 // The order of a dead letter survives an error at any point: read, add, and only then acknowledge.
 inline constexpr char settle[] = R"(
 local owned = {}
@@ -30,6 +31,7 @@ local function letter(f, id, dead, retries)
   f[#f + 1] = dead
   return f
 end
+local copied, most = 0, 4194304
 local out, acks = {}, {'XACK', KEYS[1], ARGV[1]}
 for at = 7, #ARGV, 5 do
   local action, id, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
@@ -43,6 +45,8 @@ for at = 7, #ARGV, 5 do
   elseif action == 'r' then
     local r = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'IDLE', ARGV[at + 3], 'RETRYCOUNT', ARGV[at + 4], 'JUSTID')
     if #r == 0 then status = 4 end
+  elseif copied >= most then
+    status = 0
   else
     local e = redis.call('XRANGE', KEYS[1], id, id)
     if #e == 0 then
@@ -52,6 +56,7 @@ for at = 7, #ARGV, 5 do
       status = 'ERR the entry has too many fields for a script to copy'
     else
       local f = letter(e[1][2], id, ARGV[at + 3], ARGV[at + 4])
+      for _, v in ipairs(f) do copied = copied + #v end
       local r
       if ARGV[5] == '0' then
         r = redis.pcall('XADD', KEYS[2], '*', unpack(f))
@@ -181,6 +186,14 @@ if not p.err and #p == 0 then redis.pcall('XGROUP', 'DELCONSUMER', KEYS[2], ARGV
 return 1
 )";
 
+// KEYS name, stream. ARGV group, consumer. Removes a consumer that no process is, if it has nothing pending.
+inline constexpr char remove_consumer[] = R"(
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+if #redis.call('XPENDING', KEYS[2], ARGV[1], '-', '+', 1, ARGV[2]) > 0 then return 0 end
+redis.call('XGROUP', 'DELCONSUMER', KEYS[2], ARGV[1], ARGV[2])
+return 1
+)";
+
 // KEYS dead letters, stream. ARGV id, group or "". Returns the new id, or nil.
 inline constexpr char replay[] = R"(
 local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
@@ -203,6 +216,110 @@ end
 local id = redis.call('XADD', KEYS[2], '*', unpack(out))
 redis.call('XDEL', KEYS[1], ARGV[1])
 return id
+)";
+
+// KEYS stream. ARGV maximal length, maximal age in milliseconds, hard maximal length, each 0 for none. Returns what was
+// trimmed, how much of that a group still needed, whether to go on, the milliseconds that the last id lies in the
+// future. One call does a bounded amount: whole nodes first, which costs little, and then single entries, whose ids are
+// read in small pages since the payloads come with them.
+inline constexpr char trim[] = R"(
+local max_length, max_age, hard = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local key, most_nodes, most_entries = KEYS[1], 100000, 1000
+local function less(a, b)
+  local am, as = a:match('^(%d+)-(%d+)$')
+  local bm, bs = b:match('^(%d+)-(%d+)$')
+  if am == bm then am, bm = as, bs end
+  if #am ~= #bm then return #am < #bm end
+  return am < bm
+end
+local function named(list)
+  local m = {}
+  for i = 1, #list, 2 do m[list[i]] = list[i + 1] end
+  return m
+end
+local stream = redis.pcall('XINFO', 'STREAM', key)
+if stream.err then
+  if stream.err:find('no such key', 1, true) then return {0, 0, 0, 0} end
+  return stream
+end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local ahead = math.max(0, tonumber(named(stream)['last-generated-id']:match('^%d+')) - now)
+
+-- Below the floor no group needs anything; beyond `read` some group has read nothing.
+local highest = '18446744073709551615-18446744073709551615'
+local floor, read, groups = highest, highest, {}
+for _, g in ipairs(redis.call('XINFO', 'GROUPS', key)) do
+  local group = named(g)
+  local last = group['last-delivered-id']
+  local need = redis.call('XPENDING', key, group['name'])[2]
+  if not need then
+    local ms, seq = last:match('^(%d+)-(%d+)$')
+    need = #seq < 15 and ms .. '-' .. string.format('%.0f', tonumber(seq) + 1) or last
+  end
+  if less(need, floor) then floor = need end
+  if less(last, read) then read = last end
+  groups[#groups + 1] = group['name']
+end
+
+local trimmed, lost, more = 0, 0, 0
+if max_age > 0 then
+  local oldest = string.format('%.0f-0', math.max(0, now - max_age))
+  if less(floor, oldest) then oldest = floor end
+  trimmed = redis.call('XTRIM', key, 'MINID', '~', oldest, 'LIMIT', most_nodes)
+  if trimmed * 2 < most_nodes then
+    trimmed = trimmed + redis.call('XTRIM', key, 'MINID', oldest)
+  else
+    more = 1
+  end
+end
+
+-- The ids of the oldest entries, and the one that follows them.
+local function oldest_ids(count)
+  local ids, from = {}, '-'
+  while #ids <= count do
+    local page = redis.call('XRANGE', key, from, '+', 'COUNT', math.min(10, count + 1 - #ids))
+    for _, e in ipairs(page) do ids[#ids + 1] = e[1] end
+    if #page == 0 then break end
+    from = '(' .. ids[#ids]
+  end
+  return ids
+end
+local function excess(limit) return redis.call('XLEN', key) - limit end
+
+local wanted = max_length
+if hard > 0 and (wanted == 0 or hard < wanted) then wanted = hard end
+if wanted > 0 and excess(wanted) > 0 then
+  trimmed = trimmed + redis.call('XTRIM', key, 'MINID', '~', floor, 'LIMIT', math.min(excess(wanted), most_nodes))
+  local left = excess(wanted)
+  if left > 0 then
+    local ids = oldest_ids(math.min(left, most_entries))
+    local keep = ids[#ids]
+    if less(floor, keep) then keep = floor end
+    local cut = redis.call('XTRIM', key, 'MINID', keep)
+    trimmed = trimmed + cut
+    if cut > 0 and cut < left then more = 1 end
+  end
+end
+
+if hard > 0 and excess(hard) > 0 and more == 0 then
+  local count = math.min(excess(hard), most_entries)
+  local ids = oldest_ids(count)
+  local needed = {}
+  for _, group in ipairs(groups) do
+    for _, e in ipairs(redis.call('XPENDING', key, group, ids[1], ids[count], 1000000)) do needed[e[1]] = true end
+  end
+  for i = 1, count do
+    if needed[ids[i]] or less(read, ids[i]) then lost = lost + 1 end
+  end
+  if ids[count + 1] then
+    trimmed = trimmed + redis.call('XTRIM', key, 'MINID', ids[count + 1])
+  else
+    trimmed = trimmed + redis.call('XTRIM', key, 'MAXLEN', 0)
+  end
+  if excess(hard) > 0 then more = 1 end
+end
+return {trimmed, lost, more, ahead}
 )";
 
 }  // namespace eventbus::redis_streams::scripts

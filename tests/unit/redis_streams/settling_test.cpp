@@ -3,6 +3,7 @@
 #include "backend_fixture.hpp"
 
 using namespace eventbus;
+using eventbus::redis_streams::Reply;
 using namespace eventbus::redis_streams::testing;
 
 namespace {
@@ -252,4 +253,69 @@ TEST_CASE("dead letters are listed by page and type, purged and put back") {
   REQUIRE(back.size() == 5);
   CHECK(back[4].reason == "x");
   CHECK(back[4].event.id == page.got[4].event.id);
+}
+
+TEST_CASE("large dead letters of one call are moved in several steps, so that none holds the server up") {
+  RedisServer server;
+  World world(server);
+  auto backend = world.consumer();
+  std::vector<Event> list = events(20);
+  for (Event& event : list) event.payload = std::string(1 << 20, 'x');
+  publish(*backend, list);
+  DeadLetterReason reason = why("x");
+  std::vector<Settlement> all;
+  for (const Received& one : take(*backend, 100)) all.push_back(dead(one.token, reason));
+  std::vector<SettleResult> results(all.size());
+  world.redis("CONFIG", "RESETSTAT");
+  backend->settle(all, results);
+  for (const SettleResult& result : results) REQUIRE(result.status == SettleStatus::done);
+  CHECK(world.pending() == 0);
+  CHECK(world.redis("XLEN", world.dead_letters()).integer() == 20);
+  Reply stats = world.redis("INFO", "commandstats");
+  std::string text(stats.text());
+  CHECK(text.substr(std::min(text.size(), text.find("cmdstat_evalsha:")), 24) == "cmdstat_evalsha:calls=5,");
+}
+
+TEST_CASE("out of memory what needs none is settled, and only the dead letters of the call wait") {
+  RedisServer server;
+  World world(server);
+  auto backend = world.consumer();
+  publish(*backend, events(4));
+  auto got = take(*backend, 4);
+  world.redis("CONFIG", "SET", "maxmemory", "1");
+  DeadLetterReason reason = why("x");
+  std::vector<Settlement> all{dead(got[0].token, reason), settlement(got[1].token, SettleAction::ack),
+                              dead(got[2].token, reason), settlement(got[3].token, SettleAction::release)};
+  std::vector<SettleResult> results(4);
+  backend->settle(all, results);
+  CHECK(results[0].status == SettleStatus::failed);
+  CHECK(results[0].retryable);
+  CHECK(results[1].status == SettleStatus::done);
+  CHECK(results[2].status == SettleStatus::failed);
+  CHECK(results[3].status == SettleStatus::done);
+  CHECK(world.pending() == 3);
+  world.redis("CONFIG", "SET", "maxmemory", "0");
+  CHECK(settle_one(*backend, all[0]).status == SettleStatus::done);
+  CHECK(settle_one(*backend, all[2]).status == SettleStatus::done);
+  CHECK(world.pending() == 1);
+}
+
+TEST_CASE("the dead letters are capped, those that are put back too") {
+  World world;
+  BackendSettings settings = world.settings();
+  settings.dead_letter_max_length = 100;
+  redis_streams::RedisBackend backend(settings, world.host);
+  backend.open(Role::consumer, {});
+  publish(backend, events(1000));
+  DeadLetterReason reason = why("x");
+  std::vector<Settlement> all;
+  for (const Received& one : take(backend, 1000)) all.push_back(dead(one.token, reason));
+  std::vector<SettleResult> results(all.size());
+  backend.settle(all, results);
+  auto length = [&] { return world.redis("XLEN", world.dead_letters()).integer(); };
+  CHECK(length() >= 100);
+  CHECK(length() < 300);  // whole nodes go
+  auto kept = letters(backend);
+  for (int i = 0; i < 10; ++i) backend.dead_letter_store()->add(kept);
+  CHECK(length() < 300);
 }
