@@ -18,7 +18,13 @@
 namespace eventbus::sqlite {
 namespace {
 constexpr std::size_t bytes = 4096;
-constexpr std::size_t counts = bytes / sizeof(std::uint32_t);
+constexpr std::size_t counts = bytes / sizeof(std::uint32_t) - 1;  // the first word is `wanted_`
+
+std::uint32_t now_ms() noexcept {
+  struct timespec time {};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<std::uint32_t>(time.tv_sec * 1000 + time.tv_nsec / 1000000);
+}
 }  // namespace
 
 Bell::Bell(const std::string& path, const std::string& like, std::string_view stream) {
@@ -34,7 +40,8 @@ Bell::Bell(const std::string& path, const std::string& like, std::string_view st
     throw Error(ErrorCode::unavailable, "sqlite: cannot share memory through " + path + ": " + std::strerror(cause) +
                                             "; the database must be on a local disk with room");
   }
-  count_ = static_cast<std::uint32_t*>(memory_) + stable_hash(stream) % counts;
+  wanted_ = static_cast<std::uint32_t*>(memory_);
+  count_ = wanted_ + 1 + stable_hash(stream) % counts;
 }
 
 Bell::~Bell() { ::munmap(memory_, bytes); }
@@ -53,5 +60,10 @@ void Bell::ring() noexcept {
   std::atomic_ref(*count_).fetch_add(1);
   ::syscall(SYS_futex, count_, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
+
+void Bell::want_turn() noexcept { std::atomic_ref(*wanted_).store(now_ms()); }
+
+// Who wants it says so every half millisecond, so what is older is of one who has it or is dead.
+bool Bell::is_turn_wanted() const noexcept { return now_ms() - std::atomic_ref(*wanted_).load() <= 2; }
 
 }  // namespace eventbus::sqlite

@@ -23,9 +23,14 @@ class Bell {
   void wait(std::uint32_t rings, std::chrono::milliseconds timeout) const noexcept;
   void ring() noexcept;
 
+  // Who has waited for the database's lock for long says so; who had it lets others go first while that is fresh.
+  void want_turn() noexcept;
+  bool is_turn_wanted() const noexcept;
+
  private:
   void* memory_ = nullptr;
-  std::uint32_t* count_ = nullptr;  // shared by streams whose names meet: who is woken looks for itself
+  std::uint32_t* wanted_ = nullptr;  // when, in milliseconds of the monotonic clock; of all streams
+  std::uint32_t* count_ = nullptr;   // shared by streams whose names meet: who is woken looks for itself
 };
 
 }  // namespace eventbus::sqlite

@@ -54,7 +54,7 @@ std::unique_ptr<Database> SqliteBackend::connect(bool create) {
 }
 
 void SqliteBackend::open_files() {
-  std::unique_ptr<Database> database = connect(true);
+  std::unique_ptr<Database> database = connect(creates_);
   check_file(*database);  // before anything is put beside it
   const std::string file = database->file();
   FileLock setup;
@@ -62,6 +62,7 @@ void SqliteBackend::open_files() {
   take_setup_lock(setup, *database, options_.busy_timeout);
   prepare(*database);
   auto bell = std::make_shared<Bell>(file + "-bell", file, settings_.stream);
+  database->on_long_wait = [bell] { bell->want_turn(); };
   writer_ = std::move(database);
   std::lock_guard lock(bell_mutex_);
   bell_ = std::move(bell);
@@ -89,6 +90,8 @@ void SqliteBackend::write(const char* doing, const Work& work) {
 void SqliteBackend::write_locked(const char* doing, const Work& work, bool& committing) {
   ensure_writer_locked(doing);
   writer_->doing = doing;
+  // Who finds the lock taken polls, and would hardly ever meet it free behind one who writes without pause.
+  if (bell_->is_turn_wanted()) std::this_thread::sleep_for(milliseconds{1});
   Transaction transaction(*writer_);
   work(*writer_);
   committing = true;

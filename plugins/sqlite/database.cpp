@@ -14,6 +14,7 @@ struct BusyWait {
     auto time = std::chrono::steady_clock::now();
     if (tries == 0) self.busy_since_ = time;
     if (time - self.busy_since_ >= self.options_.busy_timeout) return 0;
+    if (self.on_long_wait && time - self.busy_since_ >= std::chrono::milliseconds(20)) self.on_long_wait();
     // A transaction takes tens of microseconds where it needs no fsync: SQLite's own steps, from 1 ms on, are long.
     std::this_thread::sleep_for(std::chrono::microseconds(tries < 20 ? 50 : 500));
     return 1;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <eventbus/error.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +47,7 @@ class Database {
 
   Error error(int code) const;
   const char* doing = "open";
+  std::function<void()> on_long_wait;  // called again and again while it waits for the lock for more than a moment
 
  private:
   friend class Query;

@@ -15,6 +15,7 @@ SqliteBackend::~SqliteBackend() { close(); }
 void SqliteBackend::open(Role role, const StartFrom& start) {
   {
     std::lock_guard lock(write_mutex_);
+    creates_ = creates_ || role != Role::inspector;
     ensure_writer_locked("open");
   }
   is_open_ = true;
@@ -33,7 +34,7 @@ void SqliteBackend::close() noexcept {
   if (is_consumer_) leave();
   names_.close();
   is_open_ = false;
-  is_consumer_ = group_seen_ = false;
+  is_consumer_ = group_seen_ = creates_ = false;
   me_ = {};
   reader_.reset();
   looker_.reset();

@@ -153,13 +153,14 @@ class SqliteBackend final : public Backend,
   const Options options_;
   std::string nonce_;  // this backend as the holder of its name
 
-  mutable std::mutex write_mutex_;  // guards writer_
+  mutable std::mutex write_mutex_;  // guards writer_, creates_
   std::unique_ptr<Database> writer_;
+  bool creates_ = false;
   std::mutex look_mutex_;  // guards looker_
   std::unique_ptr<Database> looker_;
   std::mutex read_mutex_;  // guards reader_
   std::unique_ptr<Database> reader_;
-  mutable std::mutex bell_mutex_;  // guards bell_
+  mutable std::mutex bell_mutex_;  // guards bell_, which changes with write_mutex_ held as well
   std::shared_ptr<Bell> bell_;
 
   // Publishers go on while the receiving thread opens again what was lost.

@@ -96,6 +96,16 @@ TEST_CASE("publishers and inspectors create nothing") {
   CHECK(info.groups.empty());
 }
 
+TEST_CASE("an inspector makes no file") {
+  Fixture fixture;
+  Driver inspector(fixture.settings("g", "c"), fixture.host);
+  CHECK(error_of([&] { inspector.backend->open(Role::inspector, {}); }).code() == ErrorCode::unavailable);
+  CHECK_FALSE(std::filesystem::exists(fixture.file));
+  fixture.publisher();
+  CHECK_NOTHROW(inspector.backend->open(Role::inspector, {}));
+  CHECK_FALSE(inspector.info().exists);
+}
+
 TEST_CASE("views are copied") {
   Fixture fixture;
   Driver consumer = fixture.consumer("g", "c");

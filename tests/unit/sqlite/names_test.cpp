@@ -27,6 +27,18 @@ TEST_CASE("a consumer name is taken by one open backend at a time") {
   CHECK_NOTHROW(second.backend->open(Role::consumer, {}));
 }
 
+TEST_CASE("who lost its name, with the file of names, is told so") {
+  Fixture fixture;
+  Driver holder = fixture.consumer("g", "c");
+  holder.publish("a");
+  Token token = holder.receive().at(0).token;
+  std::filesystem::remove(fixture.file + "-names");
+  Driver second = fixture.consumer("g", "c");
+  CHECK(code_of([&] { holder.renew(token); }) == ErrorCode::conflict);
+  CHECK(holder.ack(token, true) == SettleStatus::failed);
+  CHECK(second.renew(token) == HoldStatus::mine);
+}
+
 TEST_CASE("destroying a backend frees its name and leaves pending what it held") {
   Fixture fixture;
   Driver keeper = fixture.publisher();
