@@ -47,44 +47,46 @@ void SqliteBackend::settle_all(Database& database, std::span<const Settlement> s
                                std::span<SettleResult> results) const {
   need_group(database);
   std::int64_t time = now_us();
-  for (std::size_t i = 0; i < settlements.size(); ++i) {
-    try {
-      results[i] = {settle_one(database, settlements[i], time), false, {}};
-    } catch (const Error& error) {
-      // A dead letter that SQLite does not take stays pending; every other error undoes the whole call.
-      if (error.code() != ErrorCode::invalid_argument) throw;
-      results[i] = {SettleStatus::failed, false, error.what()};
-    }
-  }
+  for (std::size_t i = 0; i < settlements.size(); ++i) results[i] = settle_one(database, settlements[i], time);
   note_seen(database, time);
 }
 
-SettleStatus SqliteBackend::settle_one(Database& database, const Settlement& settlement, std::int64_t time) const {
-  if (settlement.token.position.low != 0) return SettleStatus::absent;
+SettleResult SqliteBackend::settle_one(Database& database, const Settlement& settlement, std::int64_t time) const {
+  auto answer = [](SettleStatus status) { return SettleResult{status, false, {}}; };
+  if (settlement.token.position.low != 0) return answer(SettleStatus::absent);
   std::uint64_t sequence = settlement.token.position.high;
   bool done_with = settlement.action == SettleAction::ack || settlement.action == SettleAction::drop;
   if (done_with && !settlement.guarded) {
     Query(database, drop_pending, me_.group, sequence).run();
-    return database.changes() > 0 ? SettleStatus::done : SettleStatus::absent;
+    return answer(database.changes() > 0 ? SettleStatus::done : SettleStatus::absent);
   }
   {
     Query pending(database, find_pending, me_.group, sequence, me_.stream);
-    if (!pending.next()) return SettleStatus::absent;
+    if (!pending.next()) return answer(SettleStatus::absent);
     bool mine = pending.integer(0) == me_.consumer && pending.integer(1) == settlement.token.attempt;
-    if (!mine) return SettleStatus::not_mine;
+    if (!mine) return answer(SettleStatus::not_mine);
     if (!done_with && pending.integer(2) == 0) {
       Query(database, drop_pending, me_.group, sequence).run();
-      return SettleStatus::lost;
+      return answer(SettleStatus::lost);
     }
   }
   if (settlement.action == SettleAction::release) {
     std::int64_t not_before = time + std::chrono::microseconds(settlement.release_delay).count();
     Query(database, release_pending, me_.group, sequence, settlement.release_count, not_before).run();
-    return SettleStatus::done;
+    return answer(SettleStatus::done);
   }
-  if (settlement.action == SettleAction::dead_letter) bury(database, settlement);
+  if (settlement.action == SettleAction::dead_letter) {
+    try {
+      bury(database, settlement);
+    } catch (const Error& error) {
+      // What refuses this one letter leaves the transaction as it was, and the event pending.
+      if (!database.in_transaction()) throw;
+      return {SettleStatus::failed, error.retryable(), error.what()};
+    }
+    limit_dead_letters(database);
+  }
   Query(database, drop_pending, me_.group, sequence).run();
-  return SettleStatus::done;
+  return answer(SettleStatus::done);
 }
 
 void SqliteBackend::bury(Database& database, const Settlement& settlement) const {
@@ -94,7 +96,6 @@ void SqliteBackend::bury(Database& database, const Settlement& settlement) const
         why.reason, std::int64_t{why.first_failed.time_since_epoch().count()},
         std::int64_t{why.last_failed.time_since_epoch().count()})
       .run();
-  limit_dead_letters(database);
 }
 
 void SqliteBackend::limit_dead_letters(Database& database) const {

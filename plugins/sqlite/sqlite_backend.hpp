@@ -142,7 +142,7 @@ class SqliteBackend final : public Backend,
 
   // settle.cpp
   void settle_all(Database& database, std::span<const Settlement> settlements, std::span<SettleResult> results) const;
-  SettleStatus settle_one(Database& database, const Settlement& settlement, std::int64_t time) const;
+  SettleResult settle_one(Database& database, const Settlement& settlement, std::int64_t time) const;
   void bury(Database& database, const Settlement& settlement) const;
   void limit_dead_letters(Database& database) const;
 

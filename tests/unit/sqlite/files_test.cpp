@@ -197,6 +197,27 @@ TEST_CASE("on a full disk nothing is half done, errors are retryable, and all go
   CHECK(types_of(consumer.receive()) == Types{"b", "c"});
 }
 
+TEST_CASE("a dead letter that the file refuses stays pending, and holds up no other settlement") {
+  Fixture fixture;
+  Driver consumer = fixture.consumer("g", "c");
+  consumer.publish_all({"a", "b"});
+  auto held = consumer.receive();
+  Raw other(fixture.file);
+  other.run("CREATE TRIGGER bar BEFORE INSERT ON dead_letters BEGIN SELECT RAISE(ABORT, 'barred'); END");
+  DeadLetterReason why{"a handler", "broken", 1, {}, {}};
+  std::vector<Settlement> due{{held[0].token, SettleAction::dead_letter, true, 0, 0ms, &why}, {.token = held[1].token}};
+  std::vector<SettleResult> results(2);
+  consumer.backend->settle(due, results);
+  CHECK(results[0].status == SettleStatus::failed);
+  CHECK(results[0].error.find("barred") != std::string::npos);
+  CHECK(results[1].status == SettleStatus::done);
+  CHECK(consumer.group("g").pending == 1);
+  CHECK(consumer.letters().empty());
+  other.run("DROP TRIGGER bar");
+  CHECK(consumer.settle(due[0]) == SettleStatus::done);
+  CHECK(consumer.letters().size() == 1);
+}
+
 TEST_CASE("a file that is deleted under the bus is made anew, and everyone goes on with the new one") {
   Fixture fixture;
   Driver consumer = fixture.consumer("g", "c");
