@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures eventbus against its peers and prints the ratios (docs/performance.md):
+# Measures eventbus against its peers and prints the ratios:
 #   scripts/bench.sh [--quick | --smoke] [--filter TEXT] [--json FILE]
 # Starts a redis-server of its own, without persistence, on a free loopback port, and ends it. Without --json the JSON
 # goes to build/release/bench.json.
