@@ -36,6 +36,8 @@ constexpr std::array promises = {
     Promise{"inspection", &Capabilities::inspection, "groups, lag and pending events can be looked at",
             "groups, lag and pending events can't be looked at"},
     Promise{"retention", &Capabilities::retention, "the stream can be trimmed", "the stream can't be trimmed"},
+    Promise{"idempotency", &Capabilities::idempotency, "handlers wrapped in once() share what they are done with",
+            "handlers wrapped in once() need a store of their own"},
 };
 
 void print_promises(const Capabilities& has, bool kept) {

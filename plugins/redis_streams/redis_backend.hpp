@@ -27,7 +27,12 @@ std::pair<std::string, std::string> bounds_of(const Tokens& tokens) {
   return {to_string(low->position), to_string(high->position)};
 }
 
-class RedisBackend final : public Backend, public Inspection, public DeadLetterStore, public History, public Retention {
+class RedisBackend final : public Backend,
+                            public Inspection,
+                            public DeadLetterStore,
+                            public History,
+                            public Retention,
+                            public IdempotencyStore {
  public:
   RedisBackend(const BackendSettings& settings, BackendHost& host);
   ~RedisBackend() override;
@@ -47,6 +52,7 @@ class RedisBackend final : public Backend, public Inspection, public DeadLetterS
   DeadLetterStore* dead_letter_store() noexcept override { return this; }
   History* history() noexcept override { return this; }
   Retention* retention() noexcept override { return this; }
+  IdempotencyStore* idempotency_store() noexcept override { return this; }
 
   StreamInfo stream_info() override;
   std::optional<Position> list(const DeadLetterQuery& query, Sink& sink) override;
@@ -59,6 +65,9 @@ class RedisBackend final : public Backend, public Inspection, public DeadLetterS
   // Removes the group's other consumers that did nothing for so long, that no process is, and that have nothing
   // pending. Only while open as a consumer, on the receiving thread.
   void remove_gone_consumers(milliseconds idle);
+  Claim begin(std::string_view key, std::string_view owner, milliseconds lease) override;
+  void finish(std::string_view key, milliseconds window) override;
+  void cancel(std::string_view key, std::string_view owner) override;
 
  private:
   struct Waiting;  // a publisher in the group commit
@@ -102,6 +111,7 @@ class RedisBackend final : public Backend, public Inspection, public DeadLetterS
   std::string keep_name_locked();
   Holder look_at(const std::string& holder);
   std::string name_key(std::string_view consumer) const;
+  std::string once_key(std::string_view key) const;
 
   void watch(milliseconds wait);
 

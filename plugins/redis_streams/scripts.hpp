@@ -320,6 +320,19 @@ if hard > 0 and excess(hard) > 0 and more == 0 then
   if excess(hard) > 0 then more = 1 end
 end
 return {trimmed, lost, more, ahead}
+// KEYS key. ARGV the claim, lease, what a key that is done holds. Returns an IdempotencyStore::Claim.
+inline constexpr char begin_once[] = R"(
+local v = redis.call('GET', KEYS[1])
+if v == ARGV[3] then return 3 end
+if v then return 2 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+)";
+
+// KEYS key. ARGV the claim. Frees the key if that is what it holds.
+inline constexpr char cancel_once[] = R"(
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1
 )";
 
 }  // namespace eventbus::redis_streams::scripts

@@ -126,7 +126,8 @@ std::vector<std::string> declared_by(const eventbus::Capabilities& can) {
                                               {can.dead_letters, "dead_letters"},
                                               {can.history, "history"},
                                               {can.inspection, "inspection"},
-                                              {can.retention, "retention"}};
+                                              {can.retention, "retention"},
+                                              {can.idempotency, "idempotency"}};
   std::vector<std::string> names;
   for (const auto& [declared, name] : all) {
     if (declared) names.push_back(name);

@@ -16,6 +16,7 @@
 
 #include <eventbus/error.hpp>
 #include <eventbus/event.hpp>
+#include <eventbus/idempotency.hpp>
 #include <eventbus/position.hpp>
 #include <eventbus/stats.hpp>
 #include <eventbus/stored.hpp>
@@ -196,7 +197,8 @@ struct BackendSettings {
   std::string config_json = "{}";            // the backend's own section, validated and with defaults filled in
 };
 
-// ---- Facets: optional features. Each is all or nothing; every call is [thread-safe] and throws Error.
+// ---- Facets: optional features. Each is all or nothing; every call is [thread-safe] and throws Error. One more is
+// IdempotencyStore (idempotency.hpp): its keys belong to the stream, and are shared as the stream is.
 
 class DeadLetterStore {
  public:
@@ -321,6 +323,7 @@ class Backend {
   virtual History* history() noexcept { return nullptr; }
   virtual Inspection* inspection() noexcept { return nullptr; }
   virtual Retention* retention() noexcept { return nullptr; }
+  virtual IdempotencyStore* idempotency_store() noexcept { return nullptr; }
 
  protected:
   Backend() = default;

@@ -16,6 +16,7 @@
 #include <eventbus/error.hpp>
 #include <eventbus/event.hpp>
 #include <eventbus/handler.hpp>
+#include <eventbus/idempotency.hpp>
 #include <eventbus/stats.hpp>
 #include <eventbus/stored.hpp>
 #include <eventbus/subscription.hpp>
@@ -172,6 +173,12 @@ class EventBus {
 
   // Reads the stream without touching any group. `unsupported` if the backend keeps no history.
   virtual HistoryPage history(const HistoryQuery& query = {}) = 0;
+
+  // What the backend remembers for once(): shared by all buses of the stream, and lives with it. May outlive the bus, and
+  // its calls then throw `closed`, as before connecting. `unsupported` if the backend has none.
+  virtual std::shared_ptr<IdempotencyStore> idempotency_store() {
+    throw Error(ErrorCode::unsupported, "idempotency_store: this bus has none; use an InMemoryIdempotencyStore");
+  }
 
   // Called for failures that have no caller, on the thread that met them, one at a time; must not call the bus'
   // lifetime functions. Replaces the earlier hook; an empty one leaves the log alone to tell.

@@ -235,6 +235,15 @@ typedef struct eb_retention {
                   uint64_t* lost, eb_error*);
 } eb_retention;
 
+#define EB_FACET_IDEMPOTENCY "eventbus.idempotency/1"
+typedef struct eb_idempotency {
+  uint32_t struct_size;
+  int32_t (*begin)(eb_backend*, eb_text key, eb_text owner, int64_t lease_ms, int32_t* claim, /* Claim */
+                   eb_error*);
+  int32_t (*finish)(eb_backend*, eb_text key, int64_t window_ms, eb_error*);
+  int32_t (*cancel)(eb_backend*, eb_text key, eb_text owner, eb_error*);
+} eb_idempotency;
+
 typedef struct eb_plugin {
   uint32_t struct_size;
   uint32_t abi_major, abi_minor;
@@ -265,6 +274,7 @@ EB_STATIC_ASSERT(sizeof(eb_host) == 32 && sizeof(eb_functions) == 120, "frozen l
 EB_STATIC_ASSERT(offsetof(eb_functions, append) == 40 && offsetof(eb_functions, claim) == 112, "frozen layout");
 EB_STATIC_ASSERT(sizeof(eb_dead_letters) == 40 && sizeof(eb_history) == 16, "frozen layout");
 EB_STATIC_ASSERT(sizeof(eb_inspection) == 16 && sizeof(eb_retention) == 16, "frozen layout");
+EB_STATIC_ASSERT(sizeof(eb_idempotency) == 32 && offsetof(eb_idempotency, cancel) == 24, "frozen layout");
 EB_STATIC_ASSERT(sizeof(eb_stream_info) == 72 && sizeof(eb_group_info) == 64, "frozen layout");
 EB_STATIC_ASSERT(sizeof(eb_consumer_info) == 40 && sizeof(eb_plugin) == 80, "frozen layout");
 EB_STATIC_ASSERT(offsetof(eb_plugin, functions) == 72, "frozen layout");

@@ -345,17 +345,35 @@ inline std::int32_t trim(eb_backend* handle, std::uint64_t max_length, std::int6
   });
 }
 
+inline std::int32_t begin_once(eb_backend* handle, eb_text key, eb_text owner, std::int64_t lease_ms,
+                               std::int32_t* claim, eb_error* error) noexcept {
+  return guarded(error, [&] {
+    auto got = backend_of(handle).idempotency_store()->begin(view(key), view(owner), milliseconds(lease_ms));
+    *claim = static_cast<std::int32_t>(got);
+  });
+}
+
+inline std::int32_t finish_once(eb_backend* handle, eb_text key, std::int64_t window_ms, eb_error* error) noexcept {
+  return guarded(error, [&] { backend_of(handle).idempotency_store()->finish(view(key), milliseconds(window_ms)); });
+}
+
+inline std::int32_t cancel_once(eb_backend* handle, eb_text key, eb_text owner, eb_error* error) noexcept {
+  return guarded(error, [&] { backend_of(handle).idempotency_store()->cancel(view(key), view(owner)); });
+}
+
 inline const void* facet(eb_backend* handle, const char* id) noexcept {
   static constexpr eb_dead_letters dead_letters{sizeof(eb_dead_letters), list_dead, replay_dead, purge_dead, add_dead};
   static constexpr eb_history history{sizeof(eb_history), read_history};
   static constexpr eb_inspection inspection{sizeof(eb_inspection), stream_info};
   static constexpr eb_retention retention{sizeof(eb_retention), trim};
+  static constexpr eb_idempotency idempotency{sizeof(eb_idempotency), begin_once, finish_once, cancel_once};
   Backend& backend = backend_of(handle);
   std::string_view wanted(id);
   if (wanted == EB_FACET_DEAD_LETTERS) return backend.dead_letter_store() ? &dead_letters : nullptr;
   if (wanted == EB_FACET_HISTORY) return backend.history() ? &history : nullptr;
   if (wanted == EB_FACET_INSPECTION) return backend.inspection() ? &inspection : nullptr;
   if (wanted == EB_FACET_RETENTION) return backend.retention() ? &retention : nullptr;
+  if (wanted == EB_FACET_IDEMPOTENCY) return backend.idempotency_store() ? &idempotency : nullptr;
   return nullptr;
 }
 

@@ -130,6 +130,7 @@ struct Capabilities {
   bool history = false;
   bool inspection = false;
   bool retention = false;
+  bool idempotency = false;  // remembers which events a handler is done with, for once()
   std::uint64_t max_payload_bytes = 0;  // 0: no limit of its own
 };
 

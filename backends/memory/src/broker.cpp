@@ -3,10 +3,13 @@
 namespace eventbus::memory {
 namespace {
 
-template <class T>
-std::shared_ptr<T> find_or_make(std::unordered_map<std::string, std::shared_ptr<T>>& all, const std::string& name) {
+constexpr std::size_t max_remembered_keys = 1000000;
+
+template <class T, class... Arguments>
+std::shared_ptr<T> find_or_make(std::unordered_map<std::string, std::shared_ptr<T>>& all, const std::string& name,
+                                Arguments... arguments) {
   std::shared_ptr<T>& one = all[name];
-  if (!one) one = std::make_shared<T>();
+  if (!one) one = std::make_shared<T>(arguments...);
   return one;
 }
 
@@ -31,6 +34,11 @@ std::shared_ptr<Stream> Broker::stream(const std::string& name) {
 std::shared_ptr<DeadLetters> Broker::dead_letters(const std::string& name) {
   std::lock_guard lock(mutex_);
   return find_or_make(dead_letters_, name);
+}
+
+std::shared_ptr<detail::RememberedKeys> Broker::keys(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  return find_or_make(keys_, name, max_remembered_keys);
 }
 
 }  // namespace eventbus::memory

@@ -6,6 +6,8 @@
 #include <string>
 #include <unordered_map>
 
+#include <eventbus/idempotency.hpp>
+
 #include "dead_letters.hpp"
 #include "stream.hpp"
 
@@ -18,11 +20,13 @@ class Broker {
 
   std::shared_ptr<Stream> stream(const std::string& name);
   std::shared_ptr<DeadLetters> dead_letters(const std::string& name);
+  std::shared_ptr<detail::RememberedKeys> keys(const std::string& name);
 
  private:
-  std::mutex mutex_;  // guards both maps
+  std::mutex mutex_;  // guards the maps
   std::unordered_map<std::string, std::shared_ptr<Stream>> streams_;
   std::unordered_map<std::string, std::shared_ptr<DeadLetters>> dead_letters_;
+  std::unordered_map<std::string, std::shared_ptr<detail::RememberedKeys>> keys_;
 };
 
 }  // namespace eventbus::memory

@@ -1,4 +1,4 @@
-// Dead letters, history, inspection and retention of a memory stream. No sink is called under a lock.
+// Dead letters, history, inspection, retention and idempotency of a memory stream. No sink is called under a lock.
 #include <algorithm>
 
 #include "state.hpp"
@@ -107,6 +107,21 @@ TrimReport MemoryBackend::Facets::trim(const TrimOptions& options) {
   Stream& stream = state_.need_stream("trim");
   std::lock_guard lock(stream.mutex);
   return stream.trim(options, state_.host.utc_now());
+}
+
+IdempotencyStore::Claim MemoryBackend::Facets::begin(std::string_view key, std::string_view owner, milliseconds lease) {
+  state_.need_stream("claim a key of");
+  return state_.keys->begin(key, owner, lease, state_.host.now());
+}
+
+void MemoryBackend::Facets::finish(std::string_view key, milliseconds window) {
+  state_.need_stream("remember a key of");
+  state_.keys->finish(key, window, state_.host.now());
+}
+
+void MemoryBackend::Facets::cancel(std::string_view key, std::string_view owner) {
+  state_.need_stream("free a key of");
+  state_.keys->cancel(key, owner);
 }
 
 }  // namespace eventbus::memory

@@ -92,5 +92,6 @@ DeadLetterStore* MemoryBackend::dead_letter_store() noexcept { return facets_.ge
 History* MemoryBackend::history() noexcept { return facets_.get(); }
 Inspection* MemoryBackend::inspection() noexcept { return facets_.get(); }
 Retention* MemoryBackend::retention() noexcept { return facets_.get(); }
+IdempotencyStore* MemoryBackend::idempotency_store() noexcept { return facets_.get(); }
 
 }  // namespace eventbus::memory

@@ -9,6 +9,7 @@ void MemoryBackend::State::attach() {
   if (stream) return;
   broker = Broker::get(options.broker);
   dead_letters = broker->dead_letters(settings.dead_letter_stream);
+  keys = broker->keys(settings.stream);
   stream = broker->stream(settings.stream);
 }
 
@@ -44,6 +45,7 @@ void MemoryBackend::State::detach() noexcept {
   me = nullptr;
   stream.reset();
   dead_letters.reset();
+  keys.reset();
   broker.reset();
 }
 

@@ -49,6 +49,7 @@ struct MemoryBackend::State {
   std::shared_ptr<Broker> broker;
   std::shared_ptr<Stream> stream;  // null while closed
   std::shared_ptr<DeadLetters> dead_letters;
+  std::shared_ptr<detail::RememberedKeys> keys;
   Group* group = nullptr;  // null unless open as a consumer
   Consumer* me = nullptr;
   bool woken = false;  // guarded by stream->mutex
@@ -58,7 +59,11 @@ struct MemoryBackend::State {
   std::vector<SettleResult> settled;
 };
 
-class MemoryBackend::Facets final : public DeadLetterStore, public History, public Inspection, public Retention {
+class MemoryBackend::Facets final : public DeadLetterStore,
+                                    public History,
+                                    public Inspection,
+                                    public Retention,
+                                    public IdempotencyStore {
  public:
   explicit Facets(State& state) : state_(state) {}
   std::optional<Position> list(const DeadLetterQuery& query, Sink& sink) override;
@@ -68,6 +73,9 @@ class MemoryBackend::Facets final : public DeadLetterStore, public History, publ
   std::optional<Position> read(const HistoryQuery& query, DeliverySink& sink) override;
   StreamInfo stream_info() override;
   TrimReport trim(const TrimOptions& options) override;
+  Claim begin(std::string_view key, std::string_view owner, milliseconds lease) override;
+  void finish(std::string_view key, milliseconds window) override;
+  void cancel(std::string_view key, std::string_view owner) override;
 
  private:
   State& state_;

@@ -21,6 +21,7 @@ inline constexpr Capability capabilities_by_name[] = {
     {"history", &Capabilities::history, "keeps no history"},
     {"inspection", &Capabilities::inspection, "does not show the state of its stream"},
     {"retention", &Capabilities::retention, "does not trim its stream"},
+    {"idempotency", &Capabilities::idempotency, "does not remember which events a handler is done with"},
 };
 
 }  // namespace eventbus::host

@@ -35,6 +35,33 @@ class HistoryCollector final : public DeliverySink {
   std::vector<HistoryEntry>& entries_;
 };
 
+// Held by handlers, which the core holds: so it does not hold the core.
+class BusIdempotency final : public IdempotencyStore {
+ public:
+  explicit BusIdempotency(const std::shared_ptr<Core>& core) : core_(core) {}
+  Claim begin(std::string_view key, std::string_view owner, milliseconds lease) override {
+    return with_store([&](IdempotencyStore& store) { return store.begin(key, owner, lease); });
+  }
+  void finish(std::string_view key, milliseconds window) override {
+    with_store([&](IdempotencyStore& store) { store.finish(key, window); });
+  }
+  void cancel(std::string_view key, std::string_view owner) override {
+    with_store([&](IdempotencyStore& store) { store.cancel(key, owner); });
+  }
+
+ private:
+  template <class Call>
+  auto with_store(Call&& call) -> decltype(call(std::declval<IdempotencyStore&>())) {
+    const auto core = core_.lock();
+    if (!core) {
+      throw Error(ErrorCode::closed, "idempotency_store: cannot use it: its bus is gone; keep the bus as long");
+    }
+    return core->with_backend("idempotency_store", [&] { return call(core->idempotency_store()); });
+  }
+
+  const std::weak_ptr<Core> core_;
+};
+
 class Bus final : public EventBus {
  public:
   explicit Bus(std::shared_ptr<Core> core) : core_(std::move(core)) {}
@@ -96,6 +123,10 @@ class Bus final : public EventBus {
     HistoryCollector collector(page.entries);
     page.next = core_->with_backend("history", [&] { return core_->history().read(query, collector); });
     return page;
+  }
+  std::shared_ptr<IdempotencyStore> idempotency_store() override {
+    static_cast<void>(core_->idempotency_store());
+    return std::make_shared<BusIdempotency>(core_);
   }
   void set_error_hook(ErrorHook hook) override { core_->set_error_hook(std::move(hook)); }
   void set_tracer(std::shared_ptr<Tracer> tracer) override { core_->set_tracer(std::move(tracer)); }

@@ -19,6 +19,7 @@ Core::Core(const BusConfig& config, const BackendSettings& settings, const Backe
   capabilities_.history = backend_->history() != nullptr;
   capabilities_.inspection = backend_->inspection() != nullptr;
   capabilities_.retention = backend_->retention() != nullptr;
+  capabilities_.idempotency = backend_->idempotency_store() != nullptr;
   bool trims = config_.trim.max_length > 0 || config_.trim.hard_max_length > 0 || config_.trim.max_age.count() > 0;
   if (trims && !capabilities_.retention) {
     throw Error(ErrorCode::unsupported, "config: trim: backend '" + config_.backend +

@@ -80,6 +80,7 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   }
   DeadLetterStore& dead_letter_store() const;  // inside with_backend, as the next
   History& history() const;
+  IdempotencyStore& idempotency_store() const;
   void set_error_hook(ErrorHook hook);
   void set_tracer(std::shared_ptr<Tracer> tracer);
   const BackendSettings& settings() const noexcept { return settings_; }

@@ -51,6 +51,12 @@ History& Core::history() const {
   return *history;
 }
 
+IdempotencyStore& Core::idempotency_store() const {
+  IdempotencyStore* store = backend_->idempotency_store();
+  if (!store) refuse_unsupported(config_, "idempotency");
+  return *store;
+}
+
 Health Core::health() const {
   Health health;
   auto worse = [&](HealthStatus status, std::string problem) {

@@ -42,7 +42,8 @@ class PluginBackend final : public Backend,
                             public DeadLetterStore,
                             public History,
                             public Inspection,
-                            public Retention {
+                            public Retention,
+                            public IdempotencyStore {
  public:
   PluginBackend(std::shared_ptr<void> keep_loaded, const std::string& name, const eb_functions& functions,
                 const BackendSettings& settings, BackendHost& host)
@@ -194,6 +195,7 @@ class PluginBackend final : public Backend,
   History* history() noexcept override { return history_ ? this : nullptr; }
   Inspection* inspection() noexcept override { return inspection_ ? this : nullptr; }
   Retention* retention() noexcept override { return retention_ ? this : nullptr; }
+  IdempotencyStore* idempotency_store() noexcept override { return idempotency_ ? this : nullptr; }
 
   std::optional<Position> list(const DeadLetterQuery& query, Sink& sink) override {
     struct Context {
@@ -267,6 +269,21 @@ class PluginBackend final : public Backend,
     return report;
   }
 
+  Claim begin(std::string_view key, std::string_view owner, milliseconds lease) override {
+    std::int32_t claim = 0;
+    ErrorSlot slot;
+    slot.check(idempotency_->begin(handle_, text(key), text(owner), lease.count(), &claim, slot.get()));
+    return known(claim, Claim::done, Claim::busy);
+  }
+  void finish(std::string_view key, milliseconds window) override {
+    ErrorSlot slot;
+    slot.check(idempotency_->finish(handle_, text(key), window.count(), slot.get()));
+  }
+  void cancel(std::string_view key, std::string_view owner) override {
+    ErrorSlot slot;
+    slot.check(idempotency_->cancel(handle_, text(key), text(owner), slot.get()));
+  }
+
  private:
   static void log(void* self, std::int32_t level, eb_text message) {
     auto known_level = std::clamp(level, 0, static_cast<std::int32_t>(LogLevel::error));
@@ -298,6 +315,7 @@ class PluginBackend final : public Backend,
     history_ = static_cast<const eb_history*>(facet(name, EB_FACET_HISTORY, 1));
     inspection_ = static_cast<const eb_inspection*>(facet(name, EB_FACET_INSPECTION, 1));
     retention_ = static_cast<const eb_retention*>(facet(name, EB_FACET_RETENTION, 1));
+    idempotency_ = static_cast<const eb_idempotency*>(facet(name, EB_FACET_IDEMPOTENCY, 3));
   }
 
   struct TokensContext {
@@ -327,6 +345,7 @@ class PluginBackend final : public Backend,
   const eb_history* history_ = nullptr;
   const eb_inspection* inspection_ = nullptr;
   const eb_retention* retention_ = nullptr;
+  const eb_idempotency* idempotency_ = nullptr;
 };
 
 StreamInfo PluginBackend::stream_info() {

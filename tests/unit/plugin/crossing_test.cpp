@@ -112,6 +112,26 @@ TEST_CASE("dead letters, history, inspection cross; redeliver counts") {
   CHECK(info.groups[0].consumers[0].name == "consumer");
 }
 
+TEST_CASE("what handlers are done with crosses, and so do its errors") {
+  RecordingHost host;
+  auto backend = memory_plugin(host, "idempotency");
+  using Claim = IdempotencyStore::Claim;
+  IdempotencyStore* store = backend->idempotency_store();
+  REQUIRE(store);
+  CHECK(store->begin("key", "one", milliseconds(60000)) == Claim::fresh);
+  CHECK(store->begin("key", "two", milliseconds(60000)) == Claim::busy);
+  store->cancel("key", "two");
+  CHECK(store->begin("key", "two", milliseconds(60000)) == Claim::busy);
+  store->cancel("key", "one");
+  CHECK(store->begin("key", "two", milliseconds(60000)) == Claim::fresh);
+  store->finish("key", milliseconds(60000));
+  CHECK(store->begin("key", "one", milliseconds(60000)) == Claim::done);
+  backend->close();
+  const auto error = error_of([&] { store->finish("key", milliseconds(1)); });
+  REQUIRE(error);
+  CHECK(error->code() == ErrorCode::closed);
+}
+
 TEST_CASE("a backend outlives the plugin's handle that made it") {
   RecordingHost host;
   auto backend = Plugin::load(MEMORY_PLUGIN, true)->create(settings("outlives"), host);
@@ -134,6 +154,7 @@ TEST_CASE("a plugin in C works, and what it lacks is absent") {
   CHECK_FALSE(backend->history());
   CHECK_FALSE(backend->inspection());
   CHECK_FALSE(backend->retention());
+  CHECK_FALSE(backend->idempotency_store());
 
   std::vector<Event> events;
   for (const char* type : {"A", "B", "C", "D", "E"}) events.push_back(event(type, "payload"));

@@ -1,10 +1,14 @@
 // Typed handlers over Redis, through the real plugin and a redis-server of the test's own.
+#include <atomic>
+
 #include <catch2/catch_test_macros.hpp>
 
+#include <eventbus/once.hpp>
 #include <eventbus/open_bus.hpp>
 
 #include "redis_server.hpp"
 #include "shop.hpp"
+#include "store_contract.hpp"
 #include "support.hpp"
 
 namespace eventbus::typed_test {
@@ -78,6 +82,43 @@ TEST_CASE("over Redis what can't be encoded is refused at the publisher, and not
   REQUIRE(error);
   CHECK(error->code() == ErrorCode::invalid_argument);
   CHECK(bus->stream_info().length == 0);
+}
+
+TEST_CASE("the Redis backend's store keeps what a store must") {
+  static std::atomic<int> streams{0};  // one a section
+  auto bus = redis_bus("once-store-" + std::to_string(++streams));
+  auto store = bus->idempotency_store();
+  check_store(*store, [](auto condition) {
+    for (const auto end = std::chrono::steady_clock::now() + deadline; std::chrono::steady_clock::now() < end;) {
+      if (condition()) return true;
+    }
+    return false;
+  });
+}
+
+TEST_CASE(
+    "over Redis a duplicate runs once, also after a restart and beside another consumer; each group does its own") {
+  Watch watch;
+  int calls = 0;
+  const auto count = [&](const shop::OrderShipped&) { watch.change([&] { ++calls; }); };
+  auto consume = [&](EventBus& bus, const std::string& marker) {
+    bool marked = false;
+    auto one = bus.subscribe<shop::OrderShipped>(
+        once(typed_handler<shop::OrderShipped>("mailer", count), bus.idempotency_store()));
+    auto two = bus.subscribe(marker, [&](const Event&) { watch.change([&] { marked = true; }); });
+    bus.start_consuming();
+    for (int i = 0; i < 3; ++i) publish(bus, shop::OrderShipped{"t"}, {.id = "e-1"});
+    bus.publish({.type = marker});
+    REQUIRE(watch.wait([&] { return marked; }));
+    bus.stop_consuming();
+    CHECK(bus.stats().failed == 0);
+  };
+  consume(*redis_bus("once-twice"), "first life");
+  CHECK(calls == 1);
+  consume(*redis_bus("once-twice"), "second life");
+  CHECK(calls == 1);
+  consume(*redis_bus("once-twice", "another"), "another group");
+  CHECK(calls == 2);
 }
 
 }  // namespace

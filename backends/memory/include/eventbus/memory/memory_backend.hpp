@@ -62,6 +62,7 @@ class MemoryBackend final : public Backend {
   History* history() noexcept override;
   Inspection* inspection() noexcept override;
   Retention* retention() noexcept override;
+  IdempotencyStore* idempotency_store() noexcept override;
 
  private:
   class Facets;
