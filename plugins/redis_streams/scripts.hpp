@@ -320,6 +320,8 @@ if hard > 0 and excess(hard) > 0 and more == 0 then
   if excess(hard) > 0 then more = 1 end
 end
 return {trimmed, lost, more, ahead}
+)";
+
 // KEYS key. ARGV the claim, lease, what a key that is done holds. Returns an IdempotencyStore::Claim.
 inline constexpr char begin_once[] = R"(
 local v = redis.call('GET', KEYS[1])
