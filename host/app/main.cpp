@@ -127,6 +127,14 @@ int run(int argc, char** argv) {
   CLI::App* info_verb = add_verb("info", "the stream, its groups, dead letters, statistics and health");
   add_json(info_verb);
 
+  CLI::App* plugins_verb = add_verb("plugins", "list what plugins are found where; read without running them here");
+  add_json(plugins_verb);
+  std::string named_plugin;
+  CLI::App* plugin_info_verb = plugins_verb->add_subcommand("info", "what one plugin tells about itself");
+  plugin_info_verb->add_option("plugin", named_plugin, "a backend's name, or the path of its file (with a slash)")
+      ->required();
+  add_json(plugin_info_verb);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -146,6 +154,8 @@ int run(int argc, char** argv) {
   if (check_verb->parsed()) return check(config, config_file.empty() ? "the default configuration" : config_file, json);
   if (consume_verb->parsed()) return consume(config, consuming);
   if (info_verb->parsed()) return info(config, json);
+  if (plugin_info_verb->parsed()) return plugin_info(config, named_plugin, json);
+  if (plugins_verb->parsed()) return plugins(config, json);
   publishing.event = flags.read();
   return publish(config, publishing, json);
 }

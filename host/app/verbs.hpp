@@ -25,5 +25,7 @@ int check(const BusConfig& config, const std::string& origin, bool json);
 int publish(const BusConfig& config, const PublishOptions& options, bool json);
 int consume(const BusConfig& config, const ConsumeOptions& options);
 int info(const BusConfig& config, bool json);
+int plugins(const BusConfig& config, bool json);
+int plugin_info(const BusConfig& config, const std::string& name_or_path, bool json);
 
 }  // namespace eventbus::app

@@ -26,6 +26,14 @@ namespace fs = std::filesystem;
   throw Error(ErrorCode::plugin_rejected, "plugin " + path.filename().string() + ": cannot load it: " + why);
 }
 
+fs::path canonical_path(const fs::path& path) {
+  std::error_code failed;
+  fs::path canonical = fs::canonical(path, failed);
+  if (!failed) return canonical;
+  throw Error(ErrorCode::not_found,
+              "plugin " + path.string() + ": cannot load it: " + failed.message() + "; give the path of a plugin file");
+}
+
 // What can be told without running any of the file's code.
 void check_exports(const fs::path& path) {
   std::vector<std::string> symbols;
@@ -152,13 +160,14 @@ AddedFolders& added_folders() {
 
 }  // namespace
 
+fs::path checked_plugin_file(const fs::path& path) {
+  fs::path canonical = canonical_path(path);
+  check_exports(canonical);
+  return canonical;
+}
+
 std::shared_ptr<Plugin> Plugin::load(const fs::path& path, bool unload) {
-  std::error_code failed;
-  fs::path canonical = fs::canonical(path, failed);
-  if (failed) {
-    throw Error(ErrorCode::not_found, "plugin " + path.string() + ": cannot load it: " + failed.message() +
-                                          "; give the path of a plugin file");
-  }
+  fs::path canonical = canonical_path(path);
   auto& [mutex, plugins, refused] = loaded();
   std::lock_guard lock(mutex);
   if (auto at = plugins.find(canonical); at != plugins.end() && !unload) return at->second;

@@ -30,6 +30,9 @@ class Plugin {
   virtual std::unique_ptr<Backend> create(const BackendSettings& settings, BackendHost& host) = 0;
 };
 
+// The file's canonical path, after all checks that need none of its code. Throws Error (plugin_rejected, not_found).
+std::filesystem::path checked_plugin_file(const std::filesystem::path& path);
+
 // Where plugins are looked for, in this order: `dirs`, EVENTBUS_PLUGIN_PATH, the folders next to the executable, what
 // add_plugin_folder named, the installed one.
 std::vector<std::filesystem::path> plugin_folders(const std::vector<std::string>& dirs);

@@ -5,7 +5,12 @@
 
 #include <eventbus/plugin_abi.h>
 
-__attribute__((constructor)) static void loaded(void) { setenv("EVENTBUS_TEST_LOADED", "1", 1); }
+__attribute__((constructor)) static void loaded(void) {
+  setenv("EVENTBUS_TEST_LOADED", "1", 1);
+#ifdef CRASHES
+  abort();
+#endif
+}
 
 #ifdef OTHER_MAJOR
 const void* eventbus_plugin_v2(void);
