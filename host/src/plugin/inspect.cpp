@@ -52,6 +52,8 @@ Texts texts_of(const std::string& answer) {
 }
 
 [[noreturn]] void answer_and_end(const fs::path& file, int descriptor) {
+  // A crash is the parent's to tell; its handlers are not for this process.
+  for (int fatal : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL}) ::signal(fatal, SIG_DFL);
   const std::string answer = answer_of(file);
   for (std::size_t sent = 0; sent < answer.size();) {
     const ssize_t size = ::write(descriptor, answer.data() + sent, answer.size() - sent);

@@ -20,17 +20,20 @@ TEST_CASE("a plugin's facts are read, and none of its code runs in this process"
   CHECK(memory.config_schema.find("max_events") != std::string::npos);
   CHECK(std::filesystem::equivalent(memory.path, MEMORY_PLUGIN));
 
-  ::unsetenv("EVENTBUS_TEST_LOADED");
+  ::unsetenv("EVENTBUS_TEST_LOADED");  // its constructor sets it
   CHECK(inspect_plugin(plugin_file("bad_missing_facet_function")).loads());
   CHECK(std::getenv("EVENTBUS_TEST_LOADED") == nullptr);
 }
 
 TEST_CASE("a plugin is refused in the loader's own words") {
-  for (const char* name : {"bad_other_major", "bad_no_symbol", "bad_newer_host", "bad_missing_slot"}) {
+  for (const char* name : {"bad_other_major", "bad_no_symbol"}) {  // the others would stay loaded
     const auto error = error_of([&] { Plugin::load(plugin_file(name)); });
     REQUIRE(error);
     CHECK(inspect_plugin(plugin_file(name)).refusal == error->what());
   }
+  CHECK(inspect_plugin(plugin_file("bad_newer_host")).refusal.find("needs a host of plugin ABI 1.99") !=
+        std::string::npos);
+  CHECK(inspect_plugin(plugin_file("bad_missing_slot")).refusal.find("'receive' is missing") != std::string::npos);
   CHECK(inspect_plugin("/nonexistent/x.so").refusal.find("/nonexistent/x.so") != std::string::npos);
 }
 

@@ -30,6 +30,11 @@ static eb_text text(const char* from) {
 
 static int32_t create(const eb_settings* settings, const eb_host* host, eb_backend** out, eb_error* error) {
   (void)settings;
+#ifdef WITH_ADDED /* built from a newer header than the host's */
+  if (settings->struct_size >= offsetof(eb_settings, added) + sizeof settings->added) {
+    return fail(error, 11, "tiny: this host knows what was added");
+  }
+#endif
   *out = calloc(1, sizeof **out);
   if (!*out) return fail(error, 11, "tiny: no memory");
   (*out)->host = host;
@@ -109,16 +114,29 @@ static int32_t resume(eb_backend* self, size_t max, eb_position from, eb_positio
   (void)self, (void)max, (void)from, (void)next, (void)sink, (void)context, (void)error;
   return EB_OK;
 }
+#ifndef WITHOUT_CLAIM
 static int32_t claim(eb_backend* self, int64_t min_idle_ms, size_t max, eb_position from, eb_position* next,
                      uint64_t* checked, eb_tokens_sink sink, eb_positions_sink lost, void* context, eb_error* error) {
   (void)self, (void)min_idle_ms, (void)max, (void)from, (void)next, (void)checked, (void)sink, (void)lost;
   (void)context, (void)error;
   return EB_OK;
 }
+#endif
+#ifdef WITH_ADDED
+static int32_t compact(eb_backend* self, eb_error* error) {
+  (void)self, (void)error;
+  return EB_OK;
+}
+#endif
 static int32_t capabilities(eb_backend* self, eb_capabilities* out, eb_error* error) {
   (void)self, (void)error;
   out->ordered = 1;
+#ifndef WITHOUT_MAX_PAYLOAD
   out->max_payload_bytes = 63;
+#endif
+#ifdef WITH_ADDED
+  if (out->struct_size >= offsetof(eb_capabilities, added) + sizeof out->added) out->added[7] = 1;
+#endif
   return EB_OK;
 }
 static const void* facet(eb_backend* self, const char* id) {
@@ -127,9 +145,27 @@ static const void* facet(eb_backend* self, const char* id) {
 }
 
 const eb_plugin* eventbus_plugin_v1(void) {
-  static const eb_functions functions = {
-      sizeof(eb_functions), create, destroy, open_it, close_it, append, redeliver, renew, settle, wake,
-      capabilities,         facet,  receive, resume,  claim};
+  static const eb_functions functions = {.struct_size = sizeof(eb_functions),
+                                         .create = create,
+                                         .destroy = destroy,
+                                         .open = open_it,
+                                         .close = close_it,
+                                         .append = append,
+                                         .redeliver = redeliver,
+                                         .renew = renew,
+                                         .settle = settle,
+                                         .wake = wake,
+                                         .capabilities = capabilities,
+                                         .facet = facet,
+                                         .receive = receive,
+                                         .resume = resume,
+#ifdef WITH_ADDED
+                                         .compact = compact,
+#endif
+#ifndef WITHOUT_CLAIM
+                                         .claim = claim
+#endif
+  };
   static const eb_plugin plugin = {.struct_size = sizeof(eb_plugin),
                                    .abi_major = EB_ABI_MAJOR,
                                    .abi_minor = EB_ABI_MINOR,
