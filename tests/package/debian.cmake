@@ -1,0 +1,21 @@
+# cmake -DBUILD=DIR -DWORK=DIR -P: makes the Debian packages, unpacks them into a root of their own, and runs from there.
+file(REMOVE_RECURSE "${WORK}")
+file(MAKE_DIRECTORY "${WORK}/root")
+execute_process(COMMAND "${CMAKE_CPACK_COMMAND}" -G DEB -B "${WORK}" WORKING_DIRECTORY "${BUILD}" OUTPUT_QUIET
+                        COMMAND_ERROR_IS_FATAL ANY)
+file(GLOB packages "${WORK}/*.deb")
+foreach(package ${packages})
+  execute_process(COMMAND dpkg-deb -x "${package}" "${WORK}/root" COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND dpkg-deb -f "${package}" Package Depends OUTPUT_VARIABLE fields COMMAND_ERROR_IS_FATAL ANY)
+  string(APPEND control "${fields}")
+endforeach()
+foreach(expected "Package: eventbus\nDepends: [^\n]*libc6" "Package: libeventbus-dev"
+                 "Package: eventbus-redis-streams\nDepends: [^\n]*libhiredis")
+  if(NOT control MATCHES "${expected}")
+    message(FATAL_ERROR "no '${expected}' in:\n${control}")
+  endif()
+endforeach()
+execute_process(COMMAND "${WORK}/root/usr/bin/eventbus" plugins OUTPUT_VARIABLE said COMMAND_ERROR_IS_FATAL ANY)
+if(NOT said MATCHES "redis-streams [0-9.]+  [^\n]*/root/usr/lib/eventbus/plugins/")
+  message(FATAL_ERROR "the unpacked command does not find the unpacked plugin:\n${said}")
+endif()
