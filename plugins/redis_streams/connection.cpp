@@ -9,15 +9,95 @@
 #include <cctype>
 #include <cerrno>
 #include <cstring>
+#include <memory>
+#include <new>
 
 namespace eventbus::redis_streams {
 namespace {
 
+constexpr std::size_t kept_buffer = std::size_t{1} << 20;
+
 timeval to_timeval(std::chrono::milliseconds time) {
   return {static_cast<time_t>(time.count() / 1000), static_cast<suseconds_t>(time.count() % 1000 * 1000)};
 }
-const redisReply* as_reply(const void* part) { return static_cast<const redisReply*>(part); }
 redisContext* as_context(void* context) { return static_cast<redisContext*>(context); }
+
+// What hiredis parses goes into the arena of the reply at hand. These are called from C: null is how they say that
+// there is no memory.
+static_assert(ReplyNode::string == REDIS_REPLY_STRING && ReplyNode::array == REDIS_REPLY_ARRAY &&
+              ReplyNode::integer_number == REDIS_REPLY_INTEGER && ReplyNode::nil == REDIS_REPLY_NIL &&
+              ReplyNode::status == REDIS_REPLY_STATUS && ReplyNode::error == REDIS_REPLY_ERROR);
+
+void* allocate(const redisReadTask* task, std::size_t size) noexcept {
+  try {
+    return static_cast<Arena*>(task->privdata)->allocate(size);
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+ReplyNode* new_node(const redisReadTask* task, int kind) noexcept {
+  void* place = task->parent ? &static_cast<ReplyNode*>(task->parent->obj)->elements[task->idx]
+                             : allocate(task, sizeof(ReplyNode));
+  if (!place) return nullptr;
+  auto* node = new (place) ReplyNode;
+  node->kind = kind;
+  return node;
+}
+
+// Copied: the reader's own buffer moves.
+void* create_string(const redisReadTask* task, char* text, std::size_t size) {
+  ReplyNode* node = new_node(task, task->type);
+  auto* copy = static_cast<char*>(allocate(task, size));
+  if (!node || !copy) return nullptr;
+  std::memcpy(copy, text, size);
+  node->text = copy;
+  node->size = size;
+  return node;
+}
+
+#if HIREDIS_MAJOR >= 1
+using ElementCount = std::size_t;
+#else
+using ElementCount = int;
+#endif
+
+void* create_array(const redisReadTask* task, ElementCount elements) {
+  ReplyNode* node = new_node(task, task->type);
+  auto count = static_cast<std::size_t>(elements);
+  void* place = allocate(task, count * sizeof(ReplyNode));
+  if (!node || !place) return nullptr;
+  node->elements = static_cast<ReplyNode*>(place);
+  std::uninitialized_default_construct_n(node->elements, count);
+  node->size = count;
+  return node;
+}
+
+void* create_integer(const redisReadTask* task, long long value) {
+  ReplyNode* node = new_node(task, ReplyNode::integer_number);
+  if (node) node->integer = value;
+  return node;
+}
+
+void* create_nil(const redisReadTask* task) { return new_node(task, ReplyNode::nil); }
+
+void free_nothing(void*) {}  // the arena goes with its reply
+
+redisReplyObjectFunctions into_arenas = [] {
+  redisReplyObjectFunctions out{};
+  out.createString = create_string;
+  out.createArray = create_array;
+  out.createInteger = create_integer;
+  out.createNil = create_nil;
+#if HIREDIS_MAJOR >= 1  // of RESP3, which is not asked for
+  out.createDouble = [](const redisReadTask* task, double, char* text, std::size_t size) {
+    return create_string(task, text, size);
+  };
+  out.createBool = [](const redisReadTask* task, int value) { return create_integer(task, value); };
+#endif
+  out.freeObject = free_nothing;
+  return out;
+}();
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -33,28 +113,6 @@ std::string client_name(std::string name) {
 }
 
 }  // namespace
-
-bool ReplyPart::is_nil() const noexcept { return !part_ || as_reply(part_)->type == REDIS_REPLY_NIL; }
-bool ReplyPart::is_error() const noexcept { return part_ && as_reply(part_)->type == REDIS_REPLY_ERROR; }
-bool ReplyPart::is_array() const noexcept { return part_ && as_reply(part_)->type == REDIS_REPLY_ARRAY; }
-std::int64_t ReplyPart::integer() const noexcept {
-  return part_ && as_reply(part_)->type == REDIS_REPLY_INTEGER ? as_reply(part_)->integer : 0;
-}
-std::string_view ReplyPart::text() const noexcept {
-  if (!part_ || !as_reply(part_)->str || is_array()) return {};
-  return {as_reply(part_)->str, as_reply(part_)->len};
-}
-std::size_t ReplyPart::size() const noexcept { return is_array() ? as_reply(part_)->elements : 0; }
-ReplyPart ReplyPart::operator[](std::size_t index) const noexcept {
-  return index < size() ? ReplyPart(as_reply(part_)->element[index]) : ReplyPart();
-}
-ReplyPart ReplyPart::field(std::string_view name) const noexcept {
-  for (std::size_t i = 0; i + 1 < size(); i += 2) {
-    if ((*this)[i].text() == name) return (*this)[i + 1];
-  }
-  return {};
-}
-void Reply::Free::operator()(void* reply) const noexcept { freeReplyObject(reply); }
 
 Error error_from(std::string_view reply, const std::string& doing, const std::string& address) {
   // Before Redis 7 a script's error wraps that of the command within.
@@ -112,6 +170,7 @@ void Connection::disconnect() noexcept {
   if (context_) redisFree(as_context(context_));
   context_ = nullptr;
   client_id_ = 0;
+  arena_.reset();
 }
 
 void Connection::connect() {
@@ -125,6 +184,14 @@ void Connection::connect() {
     throw Error(ErrorCode::unavailable,
                 "redis-streams: cannot connect to " + url_.address() + ": " + why + "; is the server running?");
   }
+  // A context that connects anew by itself would take hiredis' own reader again: this one never does.
+  redisReaderFree(context->reader);
+  context->reader = redisReaderCreateWithFunctions(&into_arenas);
+  if (!context->reader) {
+    redisFree(context);
+    throw std::bad_alloc();
+  }
+  context->reader->maxbuf = kept_buffer;
   context_ = context;
   current_timeout_ = std::chrono::milliseconds{0};
   set_timeout(timeout_);
@@ -187,13 +254,15 @@ Reply Connection::read(std::chrono::milliseconds extra) {
   redisContext* context = as_context(context_);
   // Whole seconds, so that waits that differ by a little do not each cost a system call.
   set_timeout(timeout_ + std::chrono::ceil<std::chrono::seconds>(extra));
+  if (!arena_) arena_ = arenas_->take();
+  context->reader->privdata = arena_.get();
   void* reply = nullptr;
   errno = 0;
   if (redisGetReply(context, &reply) != REDIS_OK || !reply) {
     bool late = context->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK);
     lost(ErrorCode::timed_out, "read the answer of", late ? "no answer in time" : context->errstr);
   }
-  return Reply(reply);
+  return Reply(static_cast<const ReplyNode*>(reply), std::move(arena_), arenas_);
 }
 
 Reply Connection::call(const Request& request, const std::string& doing) {

@@ -1,6 +1,7 @@
 // One connection to a Redis server: requests out, replies in. The only place that knows hiredis.
 #pragma once
 
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <eventbus/error.hpp>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reply.hpp"
 #include "url.hpp"
 
 namespace eventbus::redis_streams {
@@ -17,21 +19,21 @@ namespace eventbus::redis_streams {
 class Request {
  public:
   Request& command(std::size_t arguments) {
-    out_ += '*';
-    out_ += std::to_string(arguments);
-    out_ += "\r\n";
+    put('*', arguments);
     ++commands_;
     return *this;
   }
   Request& operator<<(std::string_view argument) {
-    out_ += '$';
-    out_ += std::to_string(argument.size());
-    out_ += "\r\n";
+    put('$', argument.size());
     out_.append(argument);
     out_ += "\r\n";
     return *this;
   }
-  Request& operator<<(std::int64_t number) { return *this << std::string_view(std::to_string(number)); }
+  Request& operator<<(std::int64_t number) {
+    char digits[24];
+    char* end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+    return *this << std::string_view(digits, static_cast<std::size_t>(end - digits));
+  }
   void clear() noexcept {
     out_.clear();
     commands_ = 0;
@@ -40,6 +42,15 @@ class Request {
   std::size_t commands() const noexcept { return commands_; }
 
  private:
+  void put(char kind, std::size_t count) {
+    char line[26];
+    line[0] = kind;
+    char* end = std::to_chars(line + 1, line + sizeof line - 2, count).ptr;
+    *end++ = '\r';
+    *end++ = '\n';
+    out_.append(line, end);
+  }
+
   std::string out_;
   std::size_t commands_ = 0;
 };
@@ -51,45 +62,6 @@ Request make_request(const Arguments&... arguments) {
   (request << ... << arguments);
   return request;
 }
-
-class Reply;
-
-// A reply or a part of one; views the whole, and must not outlive it.
-class ReplyPart {
- public:
-  ReplyPart() = default;
-  explicit ReplyPart(const void* part) noexcept : part_(part) {}
-  ReplyPart(const ReplyPart&) = default;
-  ReplyPart& operator=(const ReplyPart&) = default;
-  ReplyPart(Reply&&) = delete;  // it would dangle
-
-  bool is_nil() const noexcept;
-  bool is_error() const noexcept;
-  bool is_array() const noexcept;
-  std::int64_t integer() const noexcept;
-  std::string_view text() const noexcept;  // of strings, statuses and errors; empty otherwise
-  std::size_t size() const noexcept;       // of arrays; 0 otherwise
-  ReplyPart operator[](std::size_t index) const noexcept;
-
-  // The value behind a name in a flat list of names and values; nil if it is not there.
-  ReplyPart field(std::string_view name) const noexcept;
-
- private:
-  const void* part_ = nullptr;
-};
-
-// A whole reply, and its memory.
-class Reply : public ReplyPart {
- public:
-  Reply() = default;
-  explicit Reply(void* reply) noexcept : ReplyPart(reply), whole_(reply) {}
-
- private:
-  struct Free {
-    void operator()(void* reply) const noexcept;
-  };
-  std::unique_ptr<void, Free> whole_;
-};
 
 // What a server's error reply means to a caller.
 Error error_from(std::string_view reply, const std::string& doing, const std::string& address);
@@ -128,6 +100,8 @@ class Connection {
   void* context_ = nullptr;
   std::chrono::milliseconds current_timeout_{0};
   std::int64_t client_id_ = 0;
+  std::shared_ptr<ArenaPool> arenas_ = std::make_shared<ArenaPool>();
+  std::unique_ptr<Arena> arena_;  // of the reply that is being read
 };
 
 }  // namespace eventbus::redis_streams

@@ -53,20 +53,18 @@ void RedisBackend::write_all(std::span<Waiting* const> batch) noexcept {
   };
   try {
     ensure_command_connection();
-    Request request;
-    Encoder encoder(format_);
-    std::vector<std::string_view> fields;
+    Request& request = publish_request_;
     sent.reserve(events.size());
     auto send_chunk = [&] {
       request.clear();
       while (next < events.size() && request.commands() < chunk_events && request.bytes().size() < chunk_bytes) {
         auto [event, result] = events[next++];
-        if (std::string problem = encoder.encode(*event, fields); !problem.empty()) {
+        if (std::string problem = encoder_.encode(*event, fields_); !problem.empty()) {
           *result = {AppendStatus::rejected, {}, refusal(*event, problem)};
           continue;
         }
-        request.command(3 + fields.size()) << "XADD" << settings_.stream << "*";
-        for (std::string_view field : fields) request << field;
+        request.command(3 + fields_.size()) << "XADD" << settings_.stream << "*";
+        for (std::string_view field : fields_) request << field;
         sent.push_back(result);  // from here on its fate may be unknown
       }
       if (request.commands() > 0) command_.send(request);

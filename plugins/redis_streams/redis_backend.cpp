@@ -37,6 +37,7 @@ RedisBackend::RedisBackend(const BackendSettings& settings, BackendHost& host)
       host_(host),
       command_(url_of(settings), timeout_of(settings, "socket_connect_timeout_ms"),
                timeout_of(settings, "socket_timeout_ms"), connection_name(settings, "command")),
+      encoder_(format_),
       reader_{{url_of(settings), timeout_of(settings, "socket_connect_timeout_ms"),
                timeout_of(settings, "socket_timeout_ms"), connection_name(settings, "read")}},
       watcher_{{url_of(settings), timeout_of(settings, "socket_connect_timeout_ms"),

@@ -130,8 +130,11 @@ class RedisBackend final : public Backend,
   std::string address_;
   std::string nonce_;
 
-  std::mutex command_mutex_;  // guards command_, script_ids_, command_was_connected_
+  std::mutex command_mutex_;  // guards the six below
   Connection command_;
+  Request publish_request_;
+  Encoder encoder_;
+  std::vector<std::string_view> fields_;
   std::unordered_map<const char*, std::string> script_ids_;
   bool command_was_connected_ = false;
   std::atomic<bool> has_name_{false};
