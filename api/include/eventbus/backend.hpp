@@ -258,12 +258,13 @@ class Retention {
 
 // ---- The driver.
 //
-// Threads: receive, resume and claim never run at the same time as one another; open and close run alone; everything
-// else
-//   may run at any time on any thread. A receive with `max` 0 alone may overlap another receive.
+// Threads: receive, resume and claim never run at the same time as one another. open, where it restores what was lost,
+//   runs beside all calls but those three; close runs alone. Everything else may run at any time on any thread. A
+//   receive with `max` 0 alone may overlap another receive; wake ends both, or else the next one that waits.
 // Errors: calls throw Error. `unavailable` and `timed_out` mean that the connection is gone: the engine calls open
 // again,
-//   with backoff. Publishing and settling restore their own connection, trying once a call.
+//   with backoff. Publishing and settling restore their own connection, trying once a call. A receive that failed may
+//   call settled() first, where it knows what became of the settlements.
 // Time: a blocked call ends by itself; none blocks longer than the `wait` it was given plus the backend's own timeout.
 class Backend {
  public:
@@ -317,6 +318,10 @@ class Backend {
 
   // The promises; facets are added by the engine from the pointers below. Constant for the backend's life.
   virtual Capabilities capabilities() const = 0;
+
+  // Whether a published object is turned into bytes on its way: true for whatever leaves the process. Where it is, the
+  // limit `max_payload_bytes` holds for objects too. Constant.
+  virtual bool needs_bytes() const noexcept { return true; }
 
   // null: not offered. Asked for once; the answer lives as long as the backend.
   virtual DeadLetterStore* dead_letter_store() noexcept { return nullptr; }

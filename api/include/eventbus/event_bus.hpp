@@ -32,7 +32,7 @@ struct PublishResult {
     written,   // accepted at `position`
     rejected,  // not accepted, for `error`
     unknown,   // the answer was lost (`error` says how): it may have been written. The bus never sends it again by
-              // itself; who does so under the same id makes at most a duplicate
+               // itself; who does so under the same id makes at most a duplicate
   };
 
   Status status = Status::rejected;
@@ -174,8 +174,8 @@ class EventBus {
   // Reads the stream without touching any group. `unsupported` if the backend keeps no history.
   virtual HistoryPage history(const HistoryQuery& query = {}) = 0;
 
-  // What the backend remembers for once(): shared by all buses of the stream, and lives with it. May outlive the bus, and
-  // its calls then throw `closed`, as before connecting. `unsupported` if the backend has none.
+  // What the backend remembers for once(): shared by all buses of the stream, and lives with it. May outlive the bus,
+  // and its calls then throw `closed`, as before connecting. `unsupported` if the backend has none.
   virtual std::shared_ptr<IdempotencyStore> idempotency_store() {
     throw Error(ErrorCode::unsupported, "idempotency_store: this bus has none; use an InMemoryIdempotencyStore");
   }

@@ -30,7 +30,7 @@ std::string prefix_of(const BusConfig& config) {
 
 // What a misspelt backend may have meant.
 std::vector<std::string> backends_meant(const BusConfig& config) {
-  std::vector<std::string> names = {"memory", "redis-streams"};
+  std::vector<std::string> names = {"memory", "redis-streams", "sqlite"};
   for (const auto& [name, section] : config.backends) names.push_back(name);
   return names;
 }

@@ -14,7 +14,7 @@ constexpr milliseconds last_again{5000};
 void Core::publish_background(Event event) {
   Gate::Pass pass(gate_);
   if (!pass) refuse_closed("publish_background");
-  if (auto error = check_event(event, config_.max_payload_bytes)) {
+  if (auto error = check_event(event, config_.max_payload_bytes, backend_->needs_bytes())) {
     counters_.publish_rejected.add();
     throw *error;
   }

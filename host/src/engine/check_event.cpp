@@ -30,16 +30,20 @@ std::optional<std::string> header_problem(const std::string& name) {
 
 }  // namespace
 
-std::optional<Error> check_event(const Event& event, std::uint64_t max_payload_bytes) {
+std::optional<Error> check_event(const Event& event, std::uint64_t max_payload_bytes, bool needs_bytes) {
   if (event.type.empty()) return refused(event, "its type is empty; set Event::type");
   for (const auto& [name, value] : event.headers) {
     if (auto problem = header_problem(name)) return refused(event, *problem);
   }
-  if (!event.payload.object() && event.payload.bytes().size() > max_payload_bytes) {
-    return refused(event, "its payload has " + std::to_string(event.payload.bytes().size()) + " bytes; allowed are " +
+  if (event.payload.object() && !needs_bytes) return std::nullopt;
+  try {
+    std::size_t size = event.payload.bytes().size();
+    if (size <= max_payload_bytes) return std::nullopt;
+    return refused(event, "its payload has " + std::to_string(size) + " bytes; allowed are " +
                               std::to_string(max_payload_bytes) + "; send less, or raise max_payload_bytes");
+  } catch (const Error& error) {
+    return refused(event, error.what());
   }
-  return std::nullopt;
 }
 
 void stamp_event(Event& event, Timestamp now) {

@@ -9,7 +9,8 @@
 
 namespace eventbus::host {
 
-std::optional<Error> check_event(const Event& event, std::uint64_t max_payload_bytes);
+// With `needs_bytes` a payload that is an object is encoded for it, once and for all.
+std::optional<Error> check_event(const Event& event, std::uint64_t max_payload_bytes, bool needs_bytes);
 
 // Fills in what the publisher left out.
 void stamp_event(Event& event, Timestamp now);

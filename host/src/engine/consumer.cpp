@@ -133,7 +133,8 @@ void Core::wait_for_work(std::unique_lock<std::mutex>& lock, SteadyTime until, b
 
 milliseconds Core::renew_interval() const noexcept {
   milliseconds interval = lease_ / 3;
-  if (config_.max_handling.count() > 0) interval = std::min(interval, std::max(config_.max_handling / 2, milliseconds{50}));
+  if (config_.max_handling.count() > 0)
+    interval = std::min(interval, std::max(config_.max_handling / 2, milliseconds{50}));
   return interval;
 }
 

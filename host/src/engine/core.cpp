@@ -281,9 +281,7 @@ Subscription Core::subscribe(std::span<const std::string> types, Handler handler
   return Subscription(std::weak_ptr<detail::SubscriptionOwner>(shared_from_this()), id);
 }
 
-void Core::end_subscription(std::uint64_t id) noexcept {
-  registry_.remove(id, !inside_delivery() && !is_driven());
-}
+void Core::end_subscription(std::uint64_t id) noexcept { registry_.remove(id, !inside_delivery() && !is_driven()); }
 
 void Core::poke() noexcept {
   if (wake_wanted_.load() && wake_wanted_.exchange(false)) backend_->wake();

@@ -229,9 +229,9 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
 
   Registry registry_;
   Counters counters_;
-  Gate gate_;                         // open while connected: who calls the backend from outside passes it
-  std::mutex lifecycle_mutex_;        // one lifecycle call at a time
-  std::mutex intake_mutex_;           // inline: one call of receive, resume or claim at a time, and lane insertion
+  Gate gate_;                   // open while connected: who calls the backend from outside passes it
+  std::mutex lifecycle_mutex_;  // one lifecycle call at a time
+  std::mutex intake_mutex_;     // inline: one call of receive, resume or claim at a time, and lane insertion
   mutable std::atomic<bool> link_up_{false};  // what the last call to the backend showed
   std::atomic<bool> consuming_{false};
   std::atomic<bool> wake_wanted_{false};  // set with mutex_ held, acted upon by poke() without it
@@ -243,20 +243,20 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   std::condition_variable sweep_cv_;   // recover() waits here
   bool started_ = false;               // between start_consuming and the end of the stop
   bool stopping_ = false;
-  bool resumed_ = false;    // what an earlier life left was taken up
-  bool receiving_ = false;  // the consumer thread is in a receive that may block
+  bool resumed_ = false;              // what an earlier life left was taken up
+  bool receiving_ = false;            // the consumer thread is in a receive that may block
   bool recovered_last_turn_ = false;  // recovery and receiving take turns
-  bool poked_ = false;      // something changed that the consumer thread should look at
-  std::string fatal_;       // why the reader died
-  std::string trouble_;     // why the connection is down
+  bool poked_ = false;                // something changed that the consumer thread should look at
+  std::string fatal_;                 // why the reader died
+  std::string trouble_;               // why the connection is down
   milliseconds trouble_backoff_{0};
   std::string last_incident_;  // what was healed last
   std::unordered_map<Position, HeldPtr> held_;
   Lanes lanes_;
-  std::deque<HeldPtr> due_;                        // to be settled
+  std::deque<HeldPtr> due_;                          // to be settled
   std::multimap<SteadyTime, HeldPtr> settle_again_;  // not before then, after a failure
-  std::string settle_trouble_;                     // why, of the last failure
-  SteadyTime due_since_{};                         // when the oldest of `due_` came
+  std::string settle_trouble_;                       // why, of the last failure
+  SteadyTime due_since_{};                           // when the oldest of `due_` came
   std::unordered_map<Position, Parked> parked_;
   std::set<std::pair<SteadyTime, Position>> parked_order_;  // by due time
   std::size_t recovered_waiting_ = 0;                       // parked, recovered, and not to run alone

@@ -105,7 +105,7 @@ struct Held {
   Verdict verdict{};
   Failures failures{};
   std::uint32_t max_retries = 0;
-  SweepPtr sweep{};  // the manual recovery that waits for its outcome
+  SweepPtr sweep{};                                    // the manual recovery that waits for its outcome
   std::atomic<std::uint64_t> running_subscription{0};  // for reports about what still runs
 
   // The settlement, once state is `settling`.

@@ -33,9 +33,8 @@ void Core::watch_inline(milliseconds wait) {
   drain_awaited_ = true;
   work_cv_.notify_all();
   // Not before the drain is over: what it has not taken yet would end the next wait at once.
-  intake_cv_.wait_for(lock, std::max(wait, milliseconds{1}), [&] {
-    return stopping_ || poked_ || (!drain_wanted_ && drain_requests_.load() == 0);
-  });
+  intake_cv_.wait_for(lock, std::max(wait, milliseconds{1}),
+                      [&] { return stopping_ || poked_ || (!drain_wanted_ && drain_requests_.load() == 0); });
   drain_awaited_ = false;
 }
 

@@ -8,9 +8,7 @@ namespace {
 constexpr milliseconds rate_window{250};
 }
 
-std::size_t Core::events_held_locked() const noexcept {
-  return held_.size() - std::min(held_.size(), lanes_.tokens());
-}
+std::size_t Core::events_held_locked() const noexcept { return held_.size() - std::min(held_.size(), lanes_.tokens()); }
 
 // How many events to ask for. A consumer buffers about what it handles in a second: it begins with one a worker and
 // doubles whenever the buffer ran dry while there was more to read.

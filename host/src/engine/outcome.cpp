@@ -65,14 +65,14 @@ void Core::complete_unhandled_locked(const HeldPtr& held) {
 // To the dead letters, or, where they are disabled, dropped, and called that.
 void Core::bury_locked(const HeldPtr& held, Account account) {
   leave_lane_locked(*held);
-  if (config_.enable_dlq) {
+  if (config_.enable_dlq && capabilities_.dead_letters) {
     settle_later_locked(held, SettleAction::dead_letter, account);
     return;
   }
+  std::string why = config_.enable_dlq ? "not kept by this backend" : "disabled";
   log(LogLevel::warn, "event '" + held->event->type + "' (" + held->event->id + ") at " +
-                          to_string(held->token.position) + " is dropped after " +
-                          std::to_string(held->token.attempt) +
-                          " attempts, dead letters are disabled: " + held->verdict.reason);
+                          to_string(held->token.position) + " is dropped after " + std::to_string(held->token.attempt) +
+                          " attempts, dead letters are " + why + ": " + held->verdict.reason);
   settle_later_locked(held, SettleAction::drop, account == Account::dead_lettered ? Account::dropped : account);
 }
 

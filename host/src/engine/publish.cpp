@@ -26,7 +26,7 @@ void Core::note_append(const AppendResult& result) noexcept {
 
 AppendResult Core::append_one(Event& event) {
   AppendResult result;
-  if (auto error = check_event(event, config_.max_payload_bytes)) {
+  if (auto error = check_event(event, config_.max_payload_bytes, backend_->needs_bytes())) {
     result.error = std::move(error);
   } else {
     stamp_event(event, utc_now());
@@ -99,7 +99,7 @@ std::vector<AppendResult> Core::append_each(std::span<Event> events) {
   };
   std::size_t begin = 0;  // of the run of events that may be sent
   for (std::size_t i = 0; i < events.size(); ++i) {
-    if (auto error = check_event(events[i], config_.max_payload_bytes)) {
+    if (auto error = check_event(events[i], config_.max_payload_bytes, backend_->needs_bytes())) {
       append_run(begin, i);
       begin = i + 1;
       appended[i].error = std::move(error);

@@ -214,7 +214,8 @@ RecoveryReport Core::recover_here(const SweepPtr& sweep) {
       });
       lock.unlock();
       if (!due.empty()) redeliver(std::move(due));
-      while (run_one()) {}
+      while (run_one()) {
+      }
       lock.lock();
       SettlementBatch batch = take_settlements_locked();
       bool settles = !batch.items.empty();

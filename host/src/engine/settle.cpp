@@ -121,7 +121,7 @@ void Core::apply_result_locked(const HeldPtr& held, const SettleResult& result) 
 }
 
 void Core::count_settled_locked(Held& held) noexcept {
-  std::uint64_t RecoveryReport::* swept = nullptr;
+  std::uint64_t RecoveryReport::*swept = nullptr;
   switch (held.account) {
     case Account::success:
       counters_.success.add();

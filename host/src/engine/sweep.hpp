@@ -26,7 +26,7 @@ struct Sweep {
 using SweepPtr = std::shared_ptr<Sweep>;
 
 // The outcome of one that a sweep took over, counted once; later ones of the same event are not the sweep's.
-inline void close_account(SweepPtr& sweep, std::uint64_t RecoveryReport::* outcome) noexcept {
+inline void close_account(SweepPtr& sweep, std::uint64_t RecoveryReport::*outcome) noexcept {
   SweepPtr of = std::exchange(sweep, nullptr);
   if (!of) return;
   --of->outstanding;

@@ -19,8 +19,8 @@ void Core::run_trimming() {
 
 void Core::trim_once() noexcept {
   try {
-    TrimReport done = backend_->retention()->trim({config_.trim.max_length, config_.trim.max_age,
-                                                   config_.trim.hard_max_length});
+    TrimReport done =
+        backend_->retention()->trim({config_.trim.max_length, config_.trim.max_age, config_.trim.hard_max_length});
     counters_.trimmed.add(done.trimmed);
     counters_.trim_lost.add(done.lost);
     if (done.lost == 0) return;

@@ -58,6 +58,7 @@ class MemoryBackend final : public Backend {
   void wake() noexcept override;
   void close() noexcept override;
   Capabilities capabilities() const override;
+  bool needs_bytes() const noexcept override { return false; }
   DeadLetterStore* dead_letter_store() noexcept override;
   History* history() noexcept override;
   Inspection* inspection() noexcept override;
