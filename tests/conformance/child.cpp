@@ -99,6 +99,16 @@ bool Child::wait_for_lines(const std::string& beginning, std::size_t wanted) {
   return enough();
 }
 
+bool Child::wait_until_told(const std::string& order, const std::string& line) {
+  return eventually([&] {
+           const std::size_t before = lines().size();
+           say(order);
+           eventually([&] { return is_dead() || lines().size() > before; });
+           return is_dead() || count(line) > 0;
+         }) &&
+         count(line) > 0;
+}
+
 bool Child::wait_for_end() {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, deadline, [&] { return dead_; });

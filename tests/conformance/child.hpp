@@ -20,7 +20,8 @@ namespace eventbus::conformance {
 using Script = std::vector<std::pair<std::string, std::string>>;
 
 // It says, a line each: "ready", "got ATTEMPT PAYLOAD" as a handler begins, "done ATTEMPT PAYLOAD" as it returns,
-// "stopped" and then counters as "stats NAME VALUE", or "error CODE WHAT".
+// counters as "stats NAME VALUE" and then "stopped", or "error CODE WHAT". Told "health" it says "health COLOUR" and
+// "health consuming yes" or "no".
 class Child {
  public:
   Child(const Stream& stream, const ConfigOverrides& overrides, const Script& script = {});
@@ -30,7 +31,8 @@ class Child {
 
   bool wait_for(const std::string& line);
   bool wait_for_lines(const std::string& beginning, std::size_t count);
-  bool wait_for_end();  // of the process
+  bool wait_until_told(const std::string& order, const std::string& line);  // gives the order until it says the line
+  bool wait_for_end();                                                      // of the process
   std::size_t count(const std::string& beginning) const;
   std::vector<std::string> lines() const;
   bool is_dead() const;

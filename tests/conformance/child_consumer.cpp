@@ -75,6 +75,12 @@ void tell_stats(const Stats& stats) {
   for (const auto& [name, value] : all) tell("stats " + std::string(name) + " " + std::to_string(value));
 }
 
+void tell_health(const Health& health) {
+  const char* colours[] = {"green", "yellow", "red"};
+  tell(std::string("health consuming ") + (health.consuming ? "yes" : "no"));
+  tell(std::string("health ") + colours[static_cast<int>(health.status)]);
+}
+
 }  // namespace
 
 int run_child(const std::string& prefix, const ConfigOverrides& overrides, const Script& script) {
@@ -88,7 +94,7 @@ int run_child(const std::string& prefix, const ConfigOverrides& overrides, const
     tell("ready");
     for (std::string order; std::getline(std::cin, order);) {
       if (order == "go") performer.go();
-      if (order == "stats") tell_stats(bus->stats());
+      if (order == "health") tell_health(bus->health());
       if (order == "stop") {
         bus->stop_consuming();
         tell_stats(bus->stats());

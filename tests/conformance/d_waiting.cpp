@@ -165,5 +165,62 @@ TEST_CASE("below max_parked receiving goes on and health is no longer red", "[D]
   CHECK(bus->health().status == HealthStatus::green);
 }
 
+TEST_CASE("a thousand events that are blocked behind their aggregate hold up no good event", "[D][D.40]") {
+  Stream stream;
+  Recorder good, blocked;
+  std::atomic<bool> broken{true};
+  auto publisher = stream.connect();
+  auto bus = stream.connect(with(patient, {{"max_in_flight", "100"}}));
+  auto subscription = bus->subscribe_to_all([&](const Event& event, const Delivery& delivery) {
+    if (event.aggregate_id != "a") {
+      good.add(event, delivery);
+    } else if (broken) {
+      throw std::runtime_error("not before the others");
+    } else {
+      blocked.add(event, delivery);
+    }
+  });
+  bus->start_consuming();
+  publish_written(*publisher, events_of("a", 1000));
+  publish_written(*publisher, events_of("b", 50));
+  CHECK(good.wait_for(50));
+  broken = false;
+  REQUIRE(blocked.wait_for(1000));
+  REQUIRE(good.wait_for(50));
+  const auto received = blocked.all();
+  REQUIRE(received.size() == 1000);
+  for (std::size_t i = 0; i < received.size(); ++i) {
+    REQUIRE(received[i].event.payload.bytes() == "a" + std::to_string(i));
+  }
+}
+
+TEST_CASE("at max_parked receiving stops and health is red", "[D][D.40]") {
+  Stream stream;
+  Recorder witness;
+  std::mutex mutex;
+  std::set<std::string> seen;  // guarded by mutex
+  auto publisher = stream.connect();
+  auto other = stream.connect({{"consumer_group", "witnesses"}});
+  auto watching = other->subscribe_to_all(witness.handler());
+  auto bus = stream.connect({{"max_parked", "10"}, {"max_in_flight", "5"}, {"max_retries", "10"}});
+  auto subscription = bus->subscribe_to_all([&](const Event& event, const Delivery&) {
+    std::lock_guard lock(mutex);
+    seen.emplace(event.payload.bytes());
+    return Outcome::retry(milliseconds(60000));
+  });
+  bus->start_consuming();
+  publish_written(*publisher, make_events("OrderCreated", 100));
+  REQUIRE(eventually([&] { return bus->stats().parked >= 10; }));
+  const Health health = bus->health();
+  CHECK(health.status == HealthStatus::red);
+  REQUIRE_FALSE(health.problems.empty());
+  CHECK(health.problems.front().find("max_parked") != std::string::npos);
+  other->start_consuming();
+  REQUIRE(witness.wait_for(100));  // time enough to read on, for one who would
+  CHECK(bus->stats().consumed <= 15);
+  std::lock_guard lock(mutex);
+  CHECK(seen.size() <= 15);
+}
+
 }  // namespace
 }  // namespace eventbus::conformance

@@ -232,5 +232,20 @@ TEST_CASE("with dead letters disabled an event is dropped after the last attempt
   CHECK(recorder.count() == 2);
 }
 
+TEST_CASE("an event for which a handler asks for a dead letter is told to the log as dropped", "[F][F.58]") {
+  Stream stream;
+  CapturedLog log;
+  auto publisher = stream.connect();
+  auto bus = stream.connect({{"enable_dlq", "false"}, {"log.level", "warn"}});
+  auto subscription = bus->subscribe_to_all([](const Event&) { return Outcome::dead_letter("the order is void"); });
+  bus->start_consuming();
+  Event event = make_event("OrderCreated");
+  event.id = "the-id";
+  publisher->publish(event);
+  REQUIRE(eventually([&] { return bus->stats().dropped == 1; }));
+  INFO(log.text());
+  for (const char* told : {"dropped", "the-id", "the order is void"}) CHECK(log.tells(told));
+}
+
 }  // namespace
 }  // namespace eventbus::conformance

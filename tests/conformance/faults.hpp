@@ -3,8 +3,8 @@
 // It is run as `COMMAND FAULT [ARGUMENT...]` and exits with 0 when the harm is done, with 3 where it knows no such
 // fault. The faults: address (prints host:port) · restart (with its data) · flush · kill-connections · delete-stream
 // STREAM · delete-group STREAM GROUP · delete-entry STREAM POSITION · add-foreign-entry STREAM · add-truncated-entry
-// STREAM · set-wrong-kind KEY and unset KEY · fill-memory and free-memory · read-only and writable · require-password
-// and open-to-all.
+// STREAM · set-wrong-kind KEY and unset KEY · fill-memory and free-memory · pause-writes and resume-writes · read-only
+// and writable · require-password and open-to-all.
 #pragma once
 
 #include <string>

@@ -38,8 +38,9 @@ struct Target {
   // the rows that need it are skipped.
   ConfigOverrides unreachable{};
   ConfigOverrides bounded{};
-  std::string fault_command{};           // see faults.hpp; empty: the rows that harm the server are skipped
-  ConfigOverrides proxied{};             // a setting that leads to the server through port {port} of 127.0.0.1
+  std::string fault_command{};  // see faults.hpp; empty: the rows that harm the server are skipped
+  // Settings that lead to the server through port {port} of 127.0.0.1, the second with a wrong password.
+  ConfigOverrides proxied{}, wrong_password{};
   std::vector<std::string> arguments{};  // of this program, as far as they name the target
 };
 Target& target();

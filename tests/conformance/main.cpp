@@ -36,7 +36,7 @@ struct Options {
   std::size_t publish_count = 0;
   unsigned patience = 300;
   bool in_process = false;
-  std::vector<std::string> set, unreachable, bounded, proxied;
+  std::vector<std::string> set, unreachable, bounded, proxied, wrong_password;
   std::string fault_command, filter, expect_skips;
   std::string child;
   std::vector<std::string> child_set, child_does;
@@ -64,6 +64,9 @@ CLI::App& add_options(CLI::App& app, Options& options) {
          "--proxied", options.proxied,
          "KEY=VALUE: a setting that leads to the server through port {port} of 127.0.0.1, for the rows that cut "
          "a connection")
+      ->allow_extra_args(false);
+  app.add_option("--wrong-password", options.wrong_password,
+                 "KEY=VALUE: likewise, with the wrong password 'not-the-secret'")
       ->allow_extra_args(false);
   app.add_option("--fault-command", options.fault_command,
                  "a command that harms the server, for the rows that need it; run as COMMAND FAULT [ARGUMENT...]");
@@ -112,6 +115,7 @@ void aim(Options& options) {
   on.unreachable = overrides(options.unreachable);
   on.bounded = overrides(options.bounded);
   on.proxied = overrides(options.proxied);
+  on.wrong_password = overrides(options.wrong_password);
   on.fault_command = options.fault_command;
   if (!options.config.empty()) on.arguments = {"--config", options.config};
   for (const std::string& assignment : options.set) on.arguments.insert(on.arguments.end(), {"--set", assignment});

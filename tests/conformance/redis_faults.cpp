@@ -109,6 +109,14 @@ const std::map<std::string, std::function<void(const Words&)>>& faults() {
        [](const Words&) {
          call({"CONFIG", "SET", "maxmemory", "0"});
        }},
+      {"pause-writes",
+       [](const Words&) {
+         call({"CLIENT", "PAUSE", "60000", "WRITE"});
+       }},
+      {"resume-writes",
+       [](const Words&) {
+         call({"CLIENT", "UNPAUSE"});
+       }},
       {"read-only",
        [](const Words&) {
          call({"REPLICAOF", "127.0.0.1", "1"});
