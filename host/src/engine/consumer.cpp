@@ -121,7 +121,11 @@ bool Core::do_what_is_due(std::unique_lock<std::mutex>& lock, SteadyTime time, b
   return false;
 }
 
-SteadyTime Core::settle_at_locked() const { return is_inline() ? SteadyTime{} : due_since_ + settle_patience; }
+// At once where nothing runs or is about to: what is to be settled may be all that takes the room.
+SteadyTime Core::settle_at_locked() const {
+  bool idle = busy_ == 0 && lanes_.ready() == 0;
+  return is_inline() || idle ? SteadyTime{} : due_since_ + settle_patience;
+}
 
 void Core::wait_for_work(std::unique_lock<std::mutex>& lock, SteadyTime until, bool wanted) {
   bool had_due = !due_.empty();

@@ -158,6 +158,8 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   void take_in(std::span<const DeliveryView> batch, SteadyTime leased_at, std::unordered_map<Position, Parked>* from);
   void take_in_one_locked(const DeliveryView& view, SteadyTime leased_at, Parked* origin);
   static std::shared_ptr<const Event> event_of(const DeliveryView& view);
+  static bool is_another_event(const Held& held, const DeliveryView& view);
+  void displace_locked(HeldPtr held);
 
   // inline dispatch (inline.cpp)
   void watch_inline(milliseconds wait);

@@ -62,9 +62,31 @@ void Core::take_in(std::span<const DeliveryView> batch, SteadyTime leased_at,
   }
 }
 
+// After a loss of all its data a stream may give a position again.
+bool Core::is_another_event(const Held& held, const DeliveryView& view) {
+  if (!held.event || held.event->id.empty() || !view.undecodable.empty()) return false;
+  return held.event->id != (view.shared ? std::string_view(view.shared->id) : view.event.id);
+}
+
+// What was held at a position that is another event's now is gone for good: no settlement may reach its successor.
+void Core::displace_locked(HeldPtr held) {
+  if (held->state == Held::State::running) {
+    held->lease_lost = true;
+    held_.erase(held->token.position);
+    return;
+  }
+  if (held->account != Account::counted) counters_.lost.add();
+  close_account(held->sweep, &RecoveryReport::lost);
+  leave_lane_locked(*held);
+  forget_locked(held);
+}
+
 void Core::take_in_one_locked(const DeliveryView& view, SteadyTime leased_at, Parked* origin) {
   Position position = view.token.position;
-  if (auto at = held_.find(position); at != held_.end()) {  // held already: a fresher token of the same delivery
+  auto at = held_.find(position);
+  if (at != held_.end() && is_another_event(*at->second, view)) {
+    displace_locked(at->second);
+  } else if (at != held_.end()) {  // held already: a fresher token of the same delivery
     at->second->token = view.token;
     at->second->leased_at = leased_at;
     if (!at->second->event) lanes_.fetched(at->second, event_of(view));

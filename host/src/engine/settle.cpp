@@ -42,7 +42,10 @@ Core::SettlementBatch Core::take_settlements_locked() {
     settle_again_.erase(settle_again_.begin());
   }
   if (due_.empty()) return batch;
-  batch.items.assign(std::make_move_iterator(due_.begin()), std::make_move_iterator(due_.end()));
+  batch.items.reserve(due_.size());
+  for (HeldPtr& held : due_) {
+    if (held->state == Held::State::settling) batch.items.push_back(std::move(held));
+  }
   due_.clear();
   batch.settlements.reserve(batch.items.size());
   for (const HeldPtr& held : batch.items) {

@@ -84,20 +84,22 @@ TEST_CASE("a server that is loading its data is waited for") {
   for (int i = 0; i < 200; ++i) world.redis("SET", "k" + std::to_string(i), "v");
   world.redis("CONFIG", "SET", "loading-process-events-interval-bytes", "1024");
   world.redis("CONFIG", "SET", "key-load-delay", "5000");  // microseconds: a second in all
-  auto reload = std::async(std::launch::async, [&] { world.redis("DEBUG", "RELOAD"); });
   std::optional<Error> seen, opening;
   auto is_loading = [](const std::optional<Error>& error) { return error && holds(*error, "LOADING"); };
-  while (reload.wait_for(std::chrono::seconds(0)) != std::future_status::ready &&
-         !(is_loading(seen) && is_loading(opening))) {
-    if (!is_loading(seen)) seen = publish(*backend, events(1))[0].error;
-    if (!is_loading(opening)) opening = error_of([&] { world.backend("c2")->open(Role::consumer, {}); });
+  auto all_seen = [&] { return is_loading(seen) && is_loading(opening); };
+  for (int tries = 0; tries < 10 && !all_seen(); ++tries) {  // one reload may be over before a busy machine looks
+    auto reload = std::async(std::launch::async, [&] { world.redis("DEBUG", "RELOAD"); });
+    while (reload.wait_for(std::chrono::seconds(0)) != std::future_status::ready && !all_seen()) {
+      if (!is_loading(seen)) seen = publish(*backend, events(1))[0].error;
+      if (!is_loading(opening)) opening = error_of([&] { world.backend("c2")->open(Role::consumer, {}); });
+    }
+    reload.get();
   }
   REQUIRE(is_loading(seen));
   CHECK(seen->code() == ErrorCode::unavailable);
   CHECK(holds(*seen, "try again soon"));
   REQUIRE(is_loading(opening));
   CHECK(opening->code() == ErrorCode::unavailable);
-  reload.get();
   CHECK(publish(*backend, events(1))[0].status == AppendStatus::written);
 }
 
