@@ -6,4 +6,4 @@ set -euo pipefail
 install_packages build test
 build_preset release yes
 say "testing build/release"
-exec ctest --preset release -j 2 "$@"
+exec ctest --preset release -j 4 "$@"
