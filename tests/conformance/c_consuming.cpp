@@ -260,7 +260,7 @@ TEST_CASE("a new event is handled at once, with no added linger", "[C][C.34]") {
     latencies.push_back(Clock::now() - before);
   }
   std::nth_element(latencies.begin(), latencies.begin() + 10, latencies.end());
-  CHECK(latencies[10] < std::chrono::milliseconds(100));
+  CHECK(latencies[10] < std::chrono::milliseconds(500));  // a tenth of block_ms: nothing waits for that to pass
 }
 
 }  // namespace
