@@ -163,7 +163,8 @@ Handler typed_handler(std::string name, F&& function, const EventRegistry& regis
   static_assert(detail::TypedCallable<Callable, T>,
                 "a handler of T takes (const T&), (const T&, const eventbus::Event&), (const T&, const "
                 "eventbus::Delivery&) or (const T&, const eventbus::Event&, const eventbus::Delivery&)");
-  if constexpr (requires(const Callable& callable) { callable == nullptr; }) {
+  if constexpr (!std::is_function_v<std::remove_reference_t<F>> &&
+                requires(const Callable& callable) { callable == nullptr; }) {
     if (function == nullptr) return {};
   }
   return Handler(std::move(name), [callable = Callable(std::forward<F>(function)), &registry](
