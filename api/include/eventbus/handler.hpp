@@ -168,7 +168,8 @@ class Handler {
   template <class F>
   requires detail::EventHandler<std::decay_t<F>> Handler(std::string name, F&& function) : name_(std::move(name)) {
     using Callable = std::decay_t<F>;
-    if constexpr (requires(const Callable& callable) { callable == nullptr; }) {
+    if constexpr (!std::is_function_v<std::remove_reference_t<F>> &&
+                  requires(const Callable& callable) { callable == nullptr; }) {
       if (function == nullptr) return;
     }
     using Result = decltype(detail::invoke_handler(std::declval<Callable&>(), std::declval<const Event&>(),
