@@ -47,8 +47,8 @@ struct Stats {
   std::uint64_t reconnections = 0;     // connections restored after a loss
   std::uint64_t groups_recreated = 0;  // the group was gone and was made again
 
-  std::uint64_t trimmed = 0;           // entries that this bus trimmed from the stream
-  std::uint64_t trim_lost = 0;         // of these, entries that a group still needed (`trim.hard_max_length`)
+  std::uint64_t trimmed = 0;    // entries that this bus trimmed from the stream
+  std::uint64_t trim_lost = 0;  // of these, entries that a group still needed (`trim.hard_max_length`)
 
   std::uint64_t parked = 0;  // now waiting for a retry, or behind one, as a token without payload
 };
@@ -101,9 +101,9 @@ struct DrainReport {
 };
 
 struct RecoveryOptions {
-  std::optional<std::chrono::milliseconds> min_idle;  // default: `pending_idle_ms`; below it `force` is needed
-  std::optional<std::uint32_t> max_retries;           // default: the configured one
-  std::size_t batch_size = 0;                         // 0: the configured one
+  std::optional<std::chrono::milliseconds> min_idle{};  // default: `pending_idle_ms`; below it `force` is needed
+  std::optional<std::uint32_t> max_retries{};           // default: the configured one
+  std::size_t batch_size = 0;                           // 0: the configured one
   bool force = false;
 };
 
@@ -130,7 +130,7 @@ struct Capabilities {
   bool history = false;
   bool inspection = false;
   bool retention = false;
-  bool idempotency = false;  // remembers which events a handler is done with, for once()
+  bool idempotency = false;             // remembers which events a handler is done with, for once()
   std::uint64_t max_payload_bytes = 0;  // 0: no limit of its own
 };
 

@@ -27,8 +27,8 @@ struct DeadLetter {
 struct DeadLetterQuery {
   Position after = Position::first();  // exclusive, so the last position of a page continues it
   std::size_t limit = 100;
-  std::string type;   // empty: every type
-  std::string group;  // empty: every group
+  std::string type{};   // empty: every type
+  std::string group{};  // empty: every group
 };
 
 struct DeadLetterPage {
@@ -37,7 +37,7 @@ struct DeadLetterPage {
 };
 
 struct PurgeQuery {
-  std::vector<Position> positions;        // these, or
+  std::vector<Position> positions{};      // these, or
   std::optional<Timestamp> older_than{};  // those that failed last before this, or
   bool all = false;                       // all
 };
