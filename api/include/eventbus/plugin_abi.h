@@ -156,7 +156,9 @@ typedef struct eb_functions {
   /* [alone] */
   int32_t (*create)(const eb_settings*, const eb_host*, eb_backend** out, eb_error*);
   void (*destroy)(eb_backend*); /* closes, joins every thread */
+  /* [receiver]; where it restores what was lost, [thread-safe] calls go on beside it */
   int32_t (*open)(eb_backend*, int32_t role, const eb_start*, eb_error*);
+  /* [alone] */
   void (*close)(eb_backend*);
   /* [thread-safe] */
   int32_t (*append)(eb_backend*, const eb_event* const* events, size_t count, eb_append_result* const* results,
