@@ -10,6 +10,7 @@
 
 #include "config/capability.hpp"
 #include "config/logging.hpp"
+#include "config/open_driven.hpp"
 #include "config/schema.hpp"
 #include "config/suggest.hpp"
 #include "engine/engine.hpp"
@@ -107,12 +108,26 @@ BackendSettings make_settings(const BusConfig& config, const Source& source) {
   return settings;
 }
 
-}  // namespace
-
-std::unique_ptr<EventBus> open_bus(const BusConfig& config) {
+BusConfig completed(const BusConfig& config) {
   validate(config, config.origin);
   BusConfig complete = config;
   if (!complete.consumer_name) complete.consumer_name = default_consumer_name();
+  return complete;
+}
+
+}  // namespace
+
+std::unique_ptr<host::DrivenBus> host::open_driven_bus(const BusConfig& config, std::shared_ptr<const Clock> clock) {
+  BusConfig complete = completed(config);
+  Source source = find_backend(complete);
+  auto driven = make_driven_bus(complete, make_settings(complete, source), source.create, make_logger(complete),
+                                std::move(clock));
+  check_required(complete, driven->bus().capabilities());
+  return driven;
+}
+
+std::unique_ptr<EventBus> open_bus(const BusConfig& config) {
+  BusConfig complete = completed(config);
   Source source = find_backend(complete);
   auto bus = host::make_bus(complete, make_settings(complete, source), source.create, host::make_logger(complete));
   check_required(complete, bus->capabilities());
