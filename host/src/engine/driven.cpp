@@ -46,7 +46,6 @@ void Core::crash() noexcept {
   std::lock_guard lifecycle(lifecycle_mutex_);
   {
     std::lock_guard lock(mutex_);
-    DrainReport ignored;
     for (auto& [position, held] : held_) {
       held->abandoned = true;
       held->state = Held::State::gone;

@@ -15,6 +15,7 @@ target_sources(
           src/engine/outcome.cpp
           src/engine/publish.cpp
           src/engine/recovery.cpp
+          src/engine/redelivery.cpp
           src/engine/registry.cpp
           src/engine/settle.cpp
           src/engine/tracing.cpp

@@ -135,4 +135,14 @@ TEST_CASE("a hard limit loses only what it must, counts it, and readers go on be
   CHECK(types_of(one.receive()) == Types{"d", "e"});
 }
 
+TEST_CASE("a replay into a full stream fails and keeps the letter") {
+  Fixture fixture;
+  Driver consumer = fixture.consumer("g", "c", R"("max_events": 1)");
+  consumer.publish("a");
+  consumer.bury(consumer.receive().at(0).token);
+  consumer.publish("b");
+  CHECK_THROWS_AS(consumer.backend->dead_letter_store()->replay({1, 0}, ""), Error);
+  CHECK(consumer.letters().size() == 1);
+}
+
 }  // namespace eventbus::memory::test

@@ -175,3 +175,9 @@ class Fixture {
 };
 
 }  // namespace eventbus::memory::test
+
+// What tests/unit/driver runs on.
+namespace eventbus::driver_tests {
+namespace under_test = memory::test;
+inline const Event& event_of(const under_test::Delivered& delivered) { return *delivered.event; }
+}  // namespace eventbus::driver_tests

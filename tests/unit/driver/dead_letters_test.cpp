@@ -3,7 +3,8 @@
 
 #include "driver.hpp"
 
-namespace eventbus::sqlite::test {
+namespace eventbus::driver_tests {
+using namespace under_test;
 namespace {
 
 void bury_all(Driver& consumer, const Types& types) {
@@ -68,7 +69,7 @@ TEST_CASE("a replayed letter is an event again, is gone from the letters, and is
   CHECK(consumer.letters().empty());
   auto got = consumer.receive();
   CHECK(types_of(got) == Types{"a"});
-  CHECK(got[0].event.id == "id of a");
+  CHECK(event_of(got[0]).id == "id of a");
   CHECK(got[0].only_group.empty());
 }
 
@@ -133,4 +134,4 @@ TEST_CASE("buses of one stream with different dead-letter streams keep their let
   CHECK(two.info().dead_letters == 0);
 }
 
-}  // namespace eventbus::sqlite::test
+}  // namespace eventbus::driver_tests

@@ -3,7 +3,8 @@
 
 #include "driver.hpp"
 
-namespace eventbus::sqlite::test {
+namespace eventbus::driver_tests {
+using namespace under_test;
 
 TEST_CASE("history is read between positions, both inclusive") {
   Fixture fixture;
@@ -51,4 +52,4 @@ TEST_CASE("reading history touches no group") {
   CHECK(consumer.receive().size() == 1);
 }
 
-}  // namespace eventbus::sqlite::test
+}  // namespace eventbus::driver_tests

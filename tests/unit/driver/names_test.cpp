@@ -3,7 +3,8 @@
 
 #include "driver.hpp"
 
-namespace eventbus::memory::test {
+namespace eventbus::driver_tests {
+using namespace under_test;
 namespace {
 
 ErrorCode code_of(const auto& call) {
@@ -94,4 +95,4 @@ TEST_CASE("a backend that is not open refuses each call by name") {
   CHECK(code_of([&] { driver.claim(); }) == ErrorCode::closed);
 }
 
-}  // namespace eventbus::memory::test
+}  // namespace eventbus::driver_tests

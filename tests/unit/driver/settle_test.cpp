@@ -3,7 +3,8 @@
 
 #include "driver.hpp"
 
-namespace eventbus::sqlite::test {
+namespace eventbus::driver_tests {
+using namespace under_test;
 
 TEST_CASE("an acknowledged event is pending no more, and absent when settled again") {
   Fixture fixture;
@@ -112,4 +113,4 @@ TEST_CASE("what was trimmed away while pending is lost to whoever looks, once") 
   CHECK(consumer.group("g").pending == 0);
 }
 
-}  // namespace eventbus::sqlite::test
+}  // namespace eventbus::driver_tests

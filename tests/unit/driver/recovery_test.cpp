@@ -3,7 +3,8 @@
 
 #include "driver.hpp"
 
-namespace eventbus::memory::test {
+namespace eventbus::driver_tests {
+using namespace under_test;
 
 TEST_CASE("a delivery is claimed once it was not renewed for so long, and not before") {
   Fixture fixture;
@@ -158,4 +159,4 @@ TEST_CASE("resume pages through what this name held, and only that") {
   CHECK(got.at(0).token.attempt == 2);
 }
 
-}  // namespace eventbus::memory::test
+}  // namespace eventbus::driver_tests

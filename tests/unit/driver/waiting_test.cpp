@@ -5,7 +5,8 @@
 
 #include "driver.hpp"
 
-namespace eventbus::memory::test {
+namespace eventbus::driver_tests {
+using namespace under_test;
 namespace {
 
 constexpr auto long_wait = 30s;
@@ -132,21 +133,4 @@ TEST_CASE("settlements are answered before the wait begins") {
   REQUIRE(ended(receiving));
 }
 
-TEST_CASE("an inline backend's own append ends the waits of others, not its own with max 0") {
-  Fixture fixture;
-  Driver own = fixture.consumer("g", "own", R"("dispatch": "inline")");
-  Driver other = fixture.consumer("h", "other");
-  CHECK(own.backend->capabilities().inline_dispatch);
-  auto waiting = started([&] { return own.receive(0, 100ms); });
-  // Another consumer's wait shows that the append was told to those who wait.
-  auto told = started([&] { return other.receive(1, long_wait); });
-  own.publish("a");
-  REQUIRE(ended(told));
-  CHECK(types_of(own.receive(10)) == Types{"a"});
-  REQUIRE(ended(waiting));
-  auto woken = started([&] { return own.receive(0, long_wait); });
-  other.publish("b");
-  REQUIRE(ended(woken));
-}
-
-}  // namespace eventbus::memory::test
+}  // namespace eventbus::driver_tests
