@@ -148,5 +148,27 @@ TEST_CASE("a worker that joins a slow one on a backlog takes about half of it", 
   CHECK(second.count() <= 190);
 }
 
+TEST_CASE("of two events two consumers take one each, however new they are", "[D][D.39]") {
+  for (int round = 0; round < 10; ++round) {
+    Stream stream;
+    Gate both;
+    auto publisher = stream.connect();
+    const auto consumer = [&](const char* name) {
+      auto bus = stream.connect({{"consumer_name", name}, {"batch_size", "1"}});
+      need(bus->capabilities().competing_consumers, "competing consumers");
+      need_background_dispatch(*bus, "the handlers of two consumers wait for one another");
+      bus->subscribe("OrderCreated", [&](const Event&) { both.wait(); }).detach();
+      bus->start_consuming();
+      return bus;
+    };
+    auto one = consumer("one");
+    auto two = consumer("two");
+    publish_written(*publisher, make_events("OrderCreated", 2));
+    const bool each_has_one = both.wait_for_arrivals(2);
+    both.open();
+    REQUIRE(each_has_one);
+  }
+}
+
 }  // namespace
 }  // namespace eventbus::conformance

@@ -55,6 +55,7 @@ void Core::take_in(std::span<const DeliveryView> batch, SteadyTime leased_at,
     auto origin = from ? from->extract(view.token.position) : std::unordered_map<Position, Parked>::node_type();
     take_in_one_locked(view, leased_at, origin ? &origin.mapped() : nullptr);
   }
+  if (!from) ran_dry_ = false;  // who waited for a first event is no proof of speed
   if (config_.concurrency > 1) {
     work_cv_.notify_all();
   } else {
