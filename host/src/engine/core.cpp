@@ -146,7 +146,9 @@ DrainReport Core::stop_now(std::optional<milliseconds> timeout) {
     log(LogLevel::warn, "stop: abandoned " + name + "; it is delivered again when its lease ends");
   }
   retire_workers();
+  lock.lock();
   started_ = false;
+  lock.unlock();
   consuming_ = false;
   if (!is_driven()) {
     flush(std::max(std::chrono::duration_cast<milliseconds>(deadline - now()), milliseconds{0}));

@@ -243,7 +243,7 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   std::condition_variable work_cv_;    // workers wait here
   std::condition_variable drain_cv_;   // stopping waits here for running handlers
   std::condition_variable sweep_cv_;   // recover() waits here
-  bool started_ = false;               // between start_consuming and the end of the stop
+  bool started_ = false;  // between start_consuming and the end of the stop; written with lifecycle_mutex_ held too
   bool stopping_ = false;
   bool resumed_ = false;              // what an earlier life left was taken up
   bool receiving_ = false;            // the consumer thread is in a receive that may block
