@@ -110,12 +110,12 @@ install_packages() {
   if [ ! -r /etc/os-release ] || ! command -v apt-get >/dev/null; then
     echo "packages: this system has no apt-get, so nothing is installed. eventbus needs: a C++20 compiler (g++ 12 or newer)," >&2
     echo "  cmake 3.25, ninja, pkg-config, hiredis, SQLite 3.35, Boost headers 1.74, nlohmann_json 3.11, spdlog, CLI11; for its" >&2
-    echo "  tests Catch2 3 and redis-server 6.2" >&2
+    echo "  tests Catch2 3, GoogleTest (for one example) and redis-server 6.2" >&2
     return
   fi
   . /etc/os-release
   local build=(g++ cmake ninja-build ccache pkg-config libhiredis-dev libsqlite3-dev libboost-dev nlohmann-json3-dev libspdlog-dev libcli11-dev)
-  local test=(redis-server)
+  local test=(redis-server libgtest-dev)
   local wanted=() missing=() package group catch2=no
   for group in "$@"; do
     case $group in

@@ -75,8 +75,7 @@ TEST_CASE("a consumer that is stopped with 500 events buffered leaves them to an
   gate.open();
   const DrainReport report = stopping.get();
   CHECK(left);
-  CHECK(took <
-        std::chrono::milliseconds(5000));  // nothing but the small claim can be this quick: the lease is a minute
+  CHECK(took < std::chrono::seconds(40));  // the lease is a minute: nothing but the small claim is quicker
   CHECK(report.finished == 1);
   CHECK(report.released == 599);
   CHECK(report.abandoned == 0);

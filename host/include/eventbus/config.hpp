@@ -20,12 +20,12 @@ enum class OnUnhandled { ack, dead_letter, release };
 enum class OnRetry { block_key, skip };
 
 struct BusConfig {
-  std::string backend = "memory";        // "memory", a plugin's name, or a path (with a slash) to a plugin
-  std::vector<std::string> plugin_dirs;  // searched first; relative to the config file, or to the working directory
+  std::string backend = "memory";          // "memory", a plugin's name, or a path (with a slash) to a plugin
+  std::vector<std::string> plugin_dirs{};  // searched first; relative to the config file, or to the working directory
 
   std::string stream_prefix = "events";
   std::string consumer_group = "default";
-  std::optional<std::string> consumer_name;  // default: <hostname>-<8 hex digits>, drawn when the bus is opened
+  std::optional<std::string> consumer_name{};  // default: <hostname>-<8 hex digits>, drawn when the bus is opened
   StartFrom start_from{};
 
   std::uint32_t batch_size = 100;
@@ -66,12 +66,12 @@ struct BusConfig {
   Trim trim{};
 
   bool enable_tracing = true;
-  std::string log_level = "info";    // "log": {"level": ...}: trace, debug, info, warn, error, off
-  std::vector<std::string> require;  // names of Capabilities that the backend must have
+  std::string log_level = "info";      // "log": {"level": ...}: trace, debug, info, warn, error, off
+  std::vector<std::string> require{};  // names of Capabilities that the backend must have
 
-  std::map<std::string, std::string> backends;  // the backends' own sections, by name, as JSON text
-  std::vector<std::string> pinned;              // dotted paths below `backends` that the environment does not override
-  std::string origin = "config";                // names this configuration in errors: the file's name
+  std::map<std::string, std::string> backends{};  // the backends' own sections, by name, as JSON text
+  std::vector<std::string> pinned{};  // dotted paths below `backends` that the environment does not override
+  std::string origin = "config";      // names this configuration in errors: the file's name
 
   std::string stream_name() const { return stream_prefix + ":stream"; }
   std::string dead_letter_stream_name() const { return stream_name() + dlq_stream_suffix; }

@@ -58,6 +58,14 @@ Source find_backend(const BusConfig& config) {
           [plugin](const BackendSettings& settings, BackendHost& owner) { return plugin->create(settings, owner); }};
 }
 
+Source decorated(Source source, const host::BackendDecorator& decorate) {
+  if (!decorate) return source;
+  source.create = [create = std::move(source.create), decorate](const BackendSettings& settings, BackendHost& owner) {
+    return decorate(create(settings, owner), settings, owner);
+  };
+  return source;
+}
+
 std::string default_consumer_name() {
   char host[256] = "host";
   gethostname(host, sizeof host - 1);
@@ -117,22 +125,25 @@ BusConfig completed(const BusConfig& config) {
 
 }  // namespace
 
-std::unique_ptr<host::DrivenBus> host::open_driven_bus(const BusConfig& config, std::shared_ptr<const Clock> clock) {
+std::unique_ptr<host::DrivenBus> host::open_driven_bus(const BusConfig& config, const Driver& driver,
+                                                       const BackendDecorator& decorate) {
   BusConfig complete = completed(config);
-  Source source = find_backend(complete);
-  auto driven = make_driven_bus(complete, make_settings(complete, source), source.create, make_logger(complete),
-                                std::move(clock));
+  Source source = decorated(find_backend(complete), decorate);
+  auto driven =
+      make_driven_bus(complete, make_settings(complete, source), source.create, make_logger(complete), driver);
   check_required(complete, driven->bus().capabilities());
   return driven;
 }
 
-std::unique_ptr<EventBus> open_bus(const BusConfig& config) {
+std::unique_ptr<EventBus> host::open_decorated_bus(const BusConfig& config, const BackendDecorator& decorate) {
   BusConfig complete = completed(config);
-  Source source = find_backend(complete);
-  auto bus = host::make_bus(complete, make_settings(complete, source), source.create, host::make_logger(complete));
+  Source source = decorated(find_backend(complete), decorate);
+  auto bus = make_bus(complete, make_settings(complete, source), source.create, make_logger(complete));
   check_required(complete, bus->capabilities());
   return bus;
 }
+
+std::unique_ptr<EventBus> open_bus(const BusConfig& config) { return host::open_decorated_bus(config, {}); }
 
 std::unique_ptr<EventBus> open_bus_from_json(std::string_view json) { return open_bus(parse_config(json)); }
 

@@ -18,7 +18,7 @@ void Core::publish_background(Event event) {
     counters_.publish_rejected.add();
     throw *error;
   }
-  stamp_event(event, utc_now());  // here, so that every resend carries the same id
+  stamp(event, utc_now());  // here, so that every resend carries the same id
   if (!is_driven()) {
     std::lock_guard lock(background_mutex_);
     if (background_.size() < config_.max_background) {

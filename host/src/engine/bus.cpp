@@ -1,4 +1,5 @@
 // The bus that applications hold: owns the core's life, and nothing else.
+#include <map>
 #include <utility>
 
 #include "engine/core.hpp"
@@ -146,7 +147,7 @@ class Driven final : public DrivenBus {
 
   EventBus& bus() noexcept override { return bus_; }
   bool take_in() override { return core_->take_in_driven(); }
-  bool run_one() override { return core_->run_one(); }
+  bool run_one(std::size_t worker) override { return core_->run_one(readers_[worker]); }
   std::size_t runnable() const override { return core_->runnable(); }
   std::optional<SteadyTime> next_timer() const override { return core_->next_timer(); }
   std::optional<SteadyTime> next_due() const override { return core_->next_due(); }
@@ -154,6 +155,7 @@ class Driven final : public DrivenBus {
 
  private:
   const std::shared_ptr<Core> core_;
+  std::map<std::size_t, Registry::Reader> readers_;  // by worker
   Bus bus_;
 };
 
@@ -166,9 +168,8 @@ std::unique_ptr<EventBus> make_bus(const BusConfig& config, const BackendSetting
 
 std::unique_ptr<DrivenBus> make_driven_bus(const BusConfig& config, const BackendSettings& settings,
                                            const BackendFactory& create_backend, std::shared_ptr<Logger> logger,
-                                           std::shared_ptr<const Clock> clock) {
-  return std::make_unique<Driven>(
-      std::make_shared<Core>(config, settings, create_backend, std::move(logger), std::move(clock)));
+                                           const Driver& driver) {
+  return std::make_unique<Driven>(std::make_shared<Core>(config, settings, create_backend, std::move(logger), driver));
 }
 
 }  // namespace eventbus::host

@@ -206,7 +206,7 @@ void Core::handle_trouble(const Error& cause) {
     if (stopping_) return;
     lock.unlock();
     try {
-      backend_->open(Role::consumer, StartFrom::earliest());
+      reopen();
       lock.lock();
       link_up_ = true;
       last_incident_ = trouble_;
@@ -222,6 +222,12 @@ void Core::handle_trouble(const Error& cause) {
       return;
     }
   }
+}
+
+// Beside no receive, resume or claim: with inline dispatch a publisher may be in one.
+void Core::reopen() {
+  std::lock_guard intake(intake_mutex_);
+  backend_->open(Role::consumer, StartFrom::earliest());
 }
 
 bool Core::take_in_driven() {
@@ -240,7 +246,7 @@ bool Core::take_in_driven() {
     }
     if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timed_out) {
       try {
-        backend_->open(Role::consumer, StartFrom::earliest());
+        reopen();
       } catch (const Error& again) {
         report("reconnect", again);
       }

@@ -6,14 +6,16 @@
 namespace eventbus::host {
 
 Core::Core(const BusConfig& config, const BackendSettings& settings, const BackendFactory& create_backend,
-           std::shared_ptr<Logger> logger, std::shared_ptr<const Clock> clock)
+           std::shared_ptr<Logger> logger, const Driver& driver)
     : config_(config),
       settings_(settings),
       logger_(std::move(logger)),
-      clock_(std::move(clock)),
+      clock_(driver.clock),
+      watch_(driver.watch),
       backend_(create_backend(settings_, *this)),
       lease_(config.pending_idle),
       lanes_(std::max<std::size_t>(config.max_in_flight / 2, 1)) {
+  if (is_driven()) random_.seed(driver.seed);
   capabilities_ = backend_->capabilities();
   capabilities_.dead_letters = backend_->dead_letter_store() != nullptr;
   capabilities_.history = backend_->history() != nullptr;
@@ -133,6 +135,9 @@ DrainReport Core::stop_now(std::optional<milliseconds> timeout) {
     backend_->wake();
     consumer_.join();
   }
+  // A publisher that drains may still be in a receive; those after it see the stop.
+  std::unique_lock intake(intake_mutex_);
+  intake.unlock();
   std::unique_lock lock(mutex_);
   give_back_waiting_locked(report);
   settle_until(deadline, lock);

@@ -39,9 +39,9 @@ class ProcessSpan;
 
 class Core final : public BackendHost, public detail::SubscriptionOwner, public std::enable_shared_from_this<Core> {
  public:
-  // With a clock it is a driven core.
+  // With a driver's clock it is a driven core.
   Core(const BusConfig& config, const BackendSettings& settings, const BackendFactory& create_backend,
-       std::shared_ptr<Logger> logger, std::shared_ptr<const Clock> clock = nullptr);
+       std::shared_ptr<Logger> logger, const Driver& driver = {});
   ~Core();
 
   // lifecycle (core.cpp)
@@ -97,7 +97,7 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
 
   // for the driver of a core without threads (driven.cpp)
   bool take_in_driven();
-  bool run_one();
+  bool run_one(Registry::Reader& reader);
   std::size_t runnable() const;
   std::optional<SteadyTime> next_timer() const;
   std::optional<SteadyTime> next_due() const;
@@ -136,6 +136,7 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   void report(std::string_view where, const Error& error, const Event* event = nullptr) noexcept;
 
   // publishing
+  void stamp(Event& event, Timestamp time);
   AppendResult append_one(Event& event);
   std::vector<AppendResult> append_each(std::span<Event> events);
   void note_append(const AppendResult& result) noexcept;
@@ -153,6 +154,7 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   SteadyTime next_timer_locked(bool wanted, std::size_t room) const;
   bool receive_once(std::size_t room, milliseconds wait);
   void handle_trouble(const Error& cause);
+  void reopen();
   std::size_t room_locked();
   std::size_t events_held_locked() const noexcept;
   void take_in(std::span<const DeliveryView> batch, SteadyTime leased_at, std::unordered_map<Position, Parked>* from);
@@ -225,6 +227,7 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   const BackendSettings settings_;
   const std::shared_ptr<Logger> logger_;
   const std::shared_ptr<const Clock> clock_;
+  HandlerWatch* const watch_;
   std::unique_ptr<Backend> backend_;
   Capabilities capabilities_;
   const milliseconds lease_;
@@ -276,11 +279,12 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   std::deque<SweepPtr> sweeps_;  // the first one is under way
   SteadyTime next_claim_{}, next_sweep_{}, next_renew_{}, last_read_{};
   std::mt19937_64 random_{std::random_device{}()};
+  std::uint32_t ids_given_ = 0;  // driven: ids come by the driver's time and chance
 
   std::list<std::shared_ptr<Worker>> workers_;
   std::thread consumer_;
   std::atomic<std::int64_t> live_workers_{0};
-  Registry::Reader caller_reader_;  // of whoever drains, recovers or drives
+  Registry::Reader caller_reader_;  // of whoever drains or recovers
   std::atomic<std::uint64_t> drain_requests_{0};
   bool drain_wanted_ = false;               // the inline worker is to drain
   std::atomic<bool> drain_awaited_{false};  // the consumer thread waits for the end of a drain

@@ -196,14 +196,20 @@ void Core::run_handler(const HeldPtr& held, SubscriptionEntry& entry, const Proc
   HandlerCall call(*this, held, entry);
   Delivery delivery(held->token.position, std::max(held->token.attempt, 1u), settings_.group, settings_.consumer, call);
   std::unique_ptr<Span> span = process.active() ? process.handle(entry.name(), *held->event) : nullptr;
+  auto tell = [&](const std::optional<Outcome>& outcome, std::string_view why) {
+    if (watch_) watch_->ended(*held->event, delivery, entry.name(), outcome, why);
+  };
   auto failed = [&](std::string_view why) {
     counters_.handler_errors.add();
     if (span) span->fail("handler", why);
+    tell(Outcome::retry(), why);
     if (call.failed()) verdict.add(Outcome::retry(), entry.id(), entry.name(), why);
   };
   try {
+    if (watch_) watch_->begins(*held->event, delivery, entry.name());
     Outcome outcome = entry.handler()(*held->event, delivery);
-    if (call.deferred()) return;
+    if (call.deferred()) return tell(std::nullopt, {});
+    tell(outcome, outcome.reason());
     std::string why = outcome.reason().empty() ? "the handler gave no reason" : outcome.reason();
     if (outcome.kind() == Outcome::Kind::retry || outcome.kind() == Outcome::Kind::dead_letter) {
       counters_.handler_errors.add();

@@ -1,9 +1,11 @@
 // A core without threads, and the bus whose driver decides what runs when.
+#include <algorithm>
+
 #include "engine/core.hpp"
 
 namespace eventbus::host {
 
-bool Core::run_one() {
+bool Core::run_one(Registry::Reader& reader) {
   HeldPtr held;
   {
     std::lock_guard lock(mutex_);
@@ -13,7 +15,7 @@ bool Core::run_one() {
       return false;
     }
   }
-  dispatch(held, caller_reader_);
+  dispatch(held, reader);
   poke();
   return true;
 }
@@ -26,8 +28,8 @@ std::size_t Core::runnable() const {
 std::optional<SteadyTime> Core::next_timer() const {
   std::lock_guard lock(mutex_);
   if (!started_) return std::nullopt;
-  SteadyTime next = std::min(next_renew_, next_sweep_);
-  next = std::min(next, next_claim_);
+  SteadyTime next = next_renew_;
+  if (!registry_.empty()) next = std::min({next, next_sweep_, next_claim_});
   if (!settle_again_.empty()) next = std::min(next, settle_again_.begin()->first);
   if (!parked_order_.empty()) next = std::min(next, parked_order_.begin()->first);
   return next;

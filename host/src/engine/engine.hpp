@@ -2,9 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include <eventbus/backend.hpp>
 #include <eventbus/config.hpp>
@@ -28,7 +32,28 @@ class Clock {
   virtual Timestamp utc_now() const noexcept = 0;
 };
 
-// A bus without threads of its own, for tests that decide what runs when. One thread at a time calls it and its bus.
+// What a driven bus tells of its handlers, on the thread that runs them. What `begins` throws counts as thrown by the
+// handler.
+class HandlerWatch {
+ public:
+  virtual void begins(const Event& event, const Delivery& delivery, const std::string& handler) = 0;
+  // `outcome`: nullopt if it was deferred; a throw is a retry. `why`: empty for an ack.
+  virtual void ended(const Event& event, const Delivery& delivery, const std::string& handler,
+                     const std::optional<Outcome>& outcome, std::string_view why) = 0;
+
+ protected:
+  ~HandlerWatch() = default;
+};
+
+// Who drives a bus. Clock and watch live longer than the bus.
+struct Driver {
+  std::shared_ptr<const Clock> clock;
+  std::uint64_t seed = 0;  // of the bus's own chance: jitter, event ids
+  HandlerWatch* watch = nullptr;
+};
+
+// A bus without threads of its own, for tests that decide what runs when. One thread at a time calls it and its bus;
+// while one is inside of a handler others may.
 class DrivenBus {
  public:
   virtual ~DrivenBus() = default;
@@ -36,8 +61,9 @@ class DrivenBus {
   // One turn of what the consumer thread does: settle, renew, claim, redeliver, receive. False: there was nothing to do
   // at this time.
   virtual bool take_in() = 0;
-  // Runs the handlers of the next delivery that may run, on the calling thread. False: there is none.
-  virtual bool run_one() = 0;
+  // Runs the handlers of the next delivery that may run, on the calling thread. False: there is none. Whoever runs one
+  // while another is inside of a handler is another `worker`.
+  virtual bool run_one(std::size_t worker = 0) = 0;
   virtual std::size_t runnable() const = 0;
   // When a timer brings something to do; nullopt while not consuming.
   virtual std::optional<std::chrono::steady_clock::time_point> next_timer() const = 0;
@@ -48,6 +74,6 @@ class DrivenBus {
 };
 std::unique_ptr<DrivenBus> make_driven_bus(const BusConfig& config, const BackendSettings& settings,
                                            const BackendFactory& create_backend, std::shared_ptr<Logger> logger,
-                                           std::shared_ptr<const Clock> clock);
+                                           const Driver& driver);
 
 }  // namespace eventbus::host

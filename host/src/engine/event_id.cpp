@@ -8,6 +8,8 @@
 #include <cstring>
 #include <random>
 
+#include "engine/event_id_text.hpp"
+
 namespace eventbus {
 namespace {
 
@@ -47,6 +49,22 @@ void put_hex(char*& at, std::uint64_t value, int digits) noexcept {
 
 }  // namespace
 
+// 48 bits of time, version 7, 12 bits of sequence, variant 10, 14 bits of sequence, 48 random bits.
+std::string host::event_id_text(std::uint64_t ms, std::uint32_t sequence, std::uint64_t random) {
+  std::string text(36, '-');
+  char* at = text.data();
+  put_hex(at, ms >> 16, 8);
+  ++at;
+  put_hex(at, ms & 0xFFFF, 4);
+  ++at;
+  put_hex(at, 0x7000 | ((sequence >> 14) & 0xFFF), 4);
+  ++at;
+  put_hex(at, 0x8000 | (sequence & 0x3FFF), 4);
+  ++at;
+  put_hex(at, random & 0xFFFFFFFFFFFF, 12);
+  return text;
+}
+
 std::string new_event_id() {
   Generator& source = generator;
   std::uint64_t generation = fork_generation.load(std::memory_order_relaxed);
@@ -62,19 +80,7 @@ std::string new_event_id() {
     ++source.last_ms;  // ahead of the clock by a millisecond, as RFC 9562 section 6.2 allows
     source.sequence = 0;
   }
-  // 48 bits of time, version 7, 12 bits of sequence, variant 10, 14 bits of sequence, 48 random bits.
-  std::string text(36, '-');
-  char* at = text.data();
-  put_hex(at, source.last_ms >> 16, 8);
-  ++at;
-  put_hex(at, source.last_ms & 0xFFFF, 4);
-  ++at;
-  put_hex(at, 0x7000 | (source.sequence >> 14), 4);
-  ++at;
-  put_hex(at, 0x8000 | (source.sequence & 0x3FFF), 4);
-  ++at;
-  put_hex(at, random & 0xFFFFFFFFFFFF, 12);
-  return text;
+  return host::event_id_text(source.last_ms, source.sequence, random);
 }
 
 }  // namespace eventbus

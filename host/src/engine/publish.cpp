@@ -3,6 +3,7 @@
 
 #include "engine/check_event.hpp"
 #include "engine/core.hpp"
+#include "engine/event_id_text.hpp"
 #include "engine/tracing.hpp"
 
 namespace eventbus::host {
@@ -24,12 +25,21 @@ void Core::note_append(const AppendResult& result) noexcept {
   if (result.error && result.error->code() == ErrorCode::unavailable && !consuming_) link_up_ = false;
 }
 
+void Core::stamp(Event& event, Timestamp time) {
+  if (is_driven() && event.id.empty()) {
+    auto ms = static_cast<std::uint64_t>(std::chrono::floor<milliseconds>(time.time_since_epoch()).count());
+    std::lock_guard lock(mutex_);
+    event.id = event_id_text(ms, ++ids_given_, random_());
+  }
+  stamp_event(event, time);
+}
+
 AppendResult Core::append_one(Event& event) {
   AppendResult result;
   if (auto error = check_event(event, config_.max_payload_bytes, backend_->needs_bytes())) {
     result.error = std::move(error);
   } else {
-    stamp_event(event, utc_now());
+    stamp(event, utc_now());
     auto tracing = tracer();
     PublishSpan span(tracing.get(), settings_, config_.backend, event);
     try {
@@ -104,7 +114,7 @@ std::vector<AppendResult> Core::append_each(std::span<Event> events) {
       begin = i + 1;
       appended[i].error = std::move(error);
     } else {
-      stamp_event(events[i], time);
+      stamp(events[i], time);
     }
   }
   append_run(begin, events.size());

@@ -201,7 +201,7 @@ RecoveryReport Core::recover_here(const SweepPtr& sweep) {
       });
       lock.unlock();
       if (!due.empty()) redeliver(std::move(due));
-      while (run_one()) {
+      while (run_one(caller_reader_)) {
       }
       lock.lock();
       SettlementBatch batch = take_settlements_locked();

@@ -47,6 +47,34 @@ Expectation TestBus::expect_published(std::string_view type, std::size_t expecte
   return {false, text};
 }
 
+Expectation TestBus::expect_handled(std::string_view type, std::size_t expected, const Predicate& wanted) const {
+  std::size_t found = 0;
+  std::string matches, misses, others;
+  for (const Handled& one : handled()) {
+    const bool fits = one.done() && (!wanted || wanted(one.event));
+    const std::string line = "  " + one.handler + ", attempt " + std::to_string(one.attempt) + ", " +
+                             (one.done()     ? "ack"
+                              : !one.outcome ? "deferred"
+                                             : "failed: " + one.why) +
+                             '\n' + show(one.event);
+    if (one.event.type != type) {
+      others += line;
+      continue;
+    }
+    found += fits ? 1 : 0;
+    (fits ? matches : misses) += line;
+  }
+  std::string text = "expected " + times(expected, "handled event") + " '" + std::string(type) + "'" +
+                     (wanted ? " that fit" : "") + ", came " + std::to_string(found) + '\n';
+  if (found == expected) return {true, text};
+  if (!matches.empty()) text += "came:\n" + matches;
+  if (!misses.empty()) text += "nearest misses, of this type but not acknowledged or not fitting:\n" + misses;
+  if (matches.empty() && misses.empty()) {
+    text += others.empty() ? "nothing was handled\n" : "none of this type; others:\n" + others;
+  }
+  return {false, text};
+}
+
 Expectation TestBus::expect_dead_letters(std::size_t expected, std::string_view reason) const {
   std::size_t found = 0;
   std::string all;

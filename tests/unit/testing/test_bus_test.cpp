@@ -5,20 +5,10 @@
 #include <eventbus/error.hpp>
 #include <eventbus/testing/test_bus.hpp>
 
+#include "orders.hpp"
+
 namespace eventbus::testing {
 namespace {
-
-Event order() {
-  Event event;
-  event.type = "order";
-  return event;
-}
-
-BusConfig named(const char* consumer) {
-  BusConfig config;
-  config.consumer_name = consumer;
-  return config;
-}
 
 TEST_CASE("an event is handled when the test runs the bus, and not before") {
   TestBus test;
