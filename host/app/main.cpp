@@ -4,10 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <eventbus/base64.hpp>
 #include <eventbus/error.hpp>
 #include <iostream>
 
-#include "base64.hpp"
 #include "config/suggest.hpp"
 #include "ndjson.hpp"
 #include "verbs.hpp"

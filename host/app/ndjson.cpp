@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <eventbus/base64.hpp>
 #include <eventbus/error.hpp>
-
-#include "base64.hpp"
-#include "config/time_text.hpp"
+#include <eventbus/rfc3339.hpp>
 
 namespace eventbus::app {
 namespace {
@@ -114,8 +113,8 @@ bool is_json(std::string_view text) {
 }
 
 Timestamp time_from(const std::string& text, const std::string& key) {
-  auto time = host::parse_time(text);
-  if (!time) refuse(key, Json(text), "a UTC time such as \"2026-11-23T00:00:00Z\"");
+  auto time = parse_rfc3339(text);
+  if (!time) refuse(key, Json(text), "a time such as \"2026-11-23T00:00:00Z\"");
   return *time;
 }
 

@@ -1,12 +1,12 @@
 #include "config/keys.hpp"
 
 #include <algorithm>
+#include <eventbus/rfc3339.hpp>
 #include <limits>
 #include <utility>
 
 #include "config/capability.hpp"
 #include "config/suggest.hpp"
-#include "config/time_text.hpp"
 
 namespace eventbus::host {
 namespace {
@@ -116,8 +116,8 @@ StartFrom read_start_from(const Json& value, const Place& place) {
     return StartFrom::after(*position);
   }
   if (value.is_object() && value.size() == 1 && value.contains("time")) {
-    auto time = parse_time(read_string(value["time"], place.at("time")));
-    if (!time) place.at("time").refuse_value(value["time"], "a UTC time such as \"2026-11-23T00:00:00Z\"");
+    auto time = parse_rfc3339(read_string(value["time"], place.at("time")));
+    if (!time) place.at("time").refuse_value(value["time"], "a time such as \"2026-11-23T00:00:00Z\"");
     return StartFrom::at(*time);
   }
   place.refuse_value(value,

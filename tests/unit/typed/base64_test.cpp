@@ -1,8 +1,8 @@
-#include "base64.hpp"
-
 #include <catch2/catch_test_macros.hpp>
 
-namespace eventbus::app {
+#include <eventbus/base64.hpp>
+
+namespace eventbus {
 namespace {
 
 TEST_CASE("base64 text is that of RFC 4648") {
@@ -34,4 +34,4 @@ TEST_CASE("what is no base64 is refused") {
 }
 
 }  // namespace
-}  // namespace eventbus::app
+}  // namespace eventbus
