@@ -176,7 +176,7 @@ TEST_CASE("what a consumer is running is not run a second time by a sweep that t
   Gate gate;
   Recorder recorder;
   auto publisher = stream.connect();
-  auto bus = stream.connect(leased());
+  auto bus = stream.connect(leased({{"concurrency", "2"}}));  // a sweep takes place where a worker is free
   auto subscription = bus->subscribe_to_all([&](const Event& event, const Delivery& delivery) {
     recorder.add(event, delivery);
     gate.wait();

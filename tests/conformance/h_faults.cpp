@@ -62,6 +62,7 @@ TEST_CASE("what a handler runs while the server restarts is settled afterwards, 
   Recorder recorder;
   auto publisher = stream.connect();
   auto bus = stream.connect({{"concurrency", "3"}});
+  Gate::OpenAtEnd opens(gate);
   need(bus->capabilities().durable, "durability");
   auto subscription = bus->subscribe_to_all([&](const Event& event, const Delivery& delivery) {
     recorder.add(event, delivery);
@@ -242,6 +243,7 @@ TEST_CASE("while the server is out of memory dead letters wait, and are written 
   Recorder good;
   auto publisher = stream.connect();
   auto bus = stream.connect({{"max_retries", "0"}});
+  Gate::OpenAtEnd opens(gate);
   need(bus->capabilities().dead_letters, "dead letters");
   auto subscription = bus->subscribe_to_all([&](const Event& event, const Delivery& delivery) {
     gate.wait();
