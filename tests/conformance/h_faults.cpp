@@ -62,12 +62,12 @@ TEST_CASE("what a handler runs while the server restarts is settled afterwards, 
   Recorder recorder;
   auto publisher = stream.connect();
   auto bus = stream.connect({{"concurrency", "3"}});
-  Gate::OpenAtEnd opens(gate);
   need(bus->capabilities().durable, "durability");
   auto subscription = bus->subscribe_to_all([&](const Event& event, const Delivery& delivery) {
     recorder.add(event, delivery);
     gate.wait();
   });
+  Gate::OpenAtEnd opens(gate);
   bus->start_consuming();
   publish_written(*publisher, make_events("OrderCreated", 10));
   REQUIRE(gate.wait_for_arrivals(3));
@@ -243,13 +243,13 @@ TEST_CASE("while the server is out of memory dead letters wait, and are written 
   Recorder good;
   auto publisher = stream.connect();
   auto bus = stream.connect({{"max_retries", "0"}});
-  Gate::OpenAtEnd opens(gate);
   need(bus->capabilities().dead_letters, "dead letters");
   auto subscription = bus->subscribe_to_all([&](const Event& event, const Delivery& delivery) {
     gate.wait();
     if (event.type == "Bad") throw std::runtime_error("never");
     good.add(event, delivery);
   });
+  Gate::OpenAtEnd opens(gate);
   bus->start_consuming();
   publish_written(*publisher, make_events("Bad", 5));
   publish_written(*publisher, make_events("Good", 5));

@@ -122,7 +122,8 @@ class Gate {
   bool wait_for_arrivals(std::size_t count);
   std::size_t arrived() const;
 
-  // Opens it at the end of a scope, also of a test that is skipped in the middle. Declare it behind the bus.
+  // Opens it at the end of a scope, also of a test that is skipped in the middle. Declare it behind bus and
+  // subscription.
   class OpenAtEnd {
    public:
     explicit OpenAtEnd(Gate& gate) : gate_(gate) {}
