@@ -105,7 +105,9 @@ void print(const StreamInfo& info, const Stats& stats, const Health& health) {
 }  // namespace
 
 int info(const BusConfig& config, bool json) {
-  auto bus = open_bus(config);
+  BusConfig looking_on = config;
+  looking_on.read_only = true;
+  auto bus = open_bus(looking_on);
   bus->connect();
   StreamInfo info = bus->stream_info();
   Health health = bus->health();

@@ -78,6 +78,19 @@ PRAGMA application_id = 0x45564253;
 PRAGMA user_version = 1;
 )";
 
+// Version 2. `ends` is microseconds of UTC.
+constexpr char second_version[] = R"(
+CREATE TABLE once (
+  stream TEXT NOT NULL,
+  key TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  done INTEGER NOT NULL,
+  ends INTEGER NOT NULL,
+  PRIMARY KEY (stream, key)) WITHOUT ROWID;
+CREATE INDEX once_by_end ON once (ends);
+PRAGMA user_version = 2;
+)";
+
 std::string boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
   std::string id;
@@ -133,9 +146,10 @@ void prepare(Database& database) {
   if (database.text("PRAGMA journal_mode") != "wal" && database.text("PRAGMA journal_mode = WAL") != "wal") {
     refuse(database, ErrorCode::unavailable, "its file system cannot share a write-ahead log; put it on a local disk");
   }
-  if (fresh) {
+  if (const std::int64_t version = database.number("PRAGMA user_version"); version < schema_version) {
     Transaction transaction(database);
-    database.run(tables);
+    if (fresh) database.run(tables);
+    database.run(second_version);
     transaction.commit();
   }
   end_old_leases(database);

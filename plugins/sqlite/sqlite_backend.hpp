@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <deque>
 #include <eventbus/backend.hpp>
+#include <eventbus/idempotency.hpp>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -29,7 +30,8 @@ class SqliteBackend final : public Backend,
                             public DeadLetterStore,
                             public History,
                             public Inspection,
-                            public Retention {
+                            public Retention,
+                            public IdempotencyStore {
  public:
   // Throws Error (invalid_config) for a section that the schema does not allow.
   SqliteBackend(const BackendSettings& settings, BackendHost& host);
@@ -50,6 +52,7 @@ class SqliteBackend final : public Backend,
   History* history() noexcept override { return this; }
   Inspection* inspection() noexcept override { return this; }
   Retention* retention() noexcept override { return this; }
+  IdempotencyStore* idempotency_store() noexcept override { return this; }
 
   std::optional<Position> list(const DeadLetterQuery& query, Sink& sink) override;
   std::optional<Position> replay(Position position, std::string_view only_group) override;
@@ -58,6 +61,9 @@ class SqliteBackend final : public Backend,
   std::optional<Position> read(const HistoryQuery& query, DeliverySink& sink) override;
   StreamInfo stream_info() override;
   TrimReport trim(const TrimOptions& options) override;
+  Claim begin(std::string_view key, std::string_view owner, milliseconds lease) override;
+  void finish(std::string_view key, milliseconds window) override;
+  void cancel(std::string_view key, std::string_view owner) override;
 
  private:
   struct Publisher;  // a publisher in the group commit

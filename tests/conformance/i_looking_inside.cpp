@@ -49,6 +49,28 @@ TEST_CASE("stream info tells of an absent stream that it is absent", "[I][I.71]"
   CHECK(info.dead_letters.value_or(0) == 0);
 }
 
+TEST_CASE("a read-only bus sees what is there, and changes nothing", "[I][I.71]") {
+  Stream stream;
+  auto bus = stream.connect();
+  need(bus->capabilities().inspection, "inspection");
+  publish_written(*bus, make_events("OrderCreated", 3));
+  auto onlooker = stream.connect({{"read_only", "true"}});
+  auto refused = [](auto&& call) { return code_of(call) == ErrorCode::unsupported; };
+  CHECK(onlooker->stream_info().length == 3);
+  CHECK(onlooker->health().connected);
+  CHECK(refused([&] { onlooker->publish(make_event("OrderCreated")); }));
+  CHECK(refused([&] { static_cast<void>(onlooker->publish_all(make_events("OrderCreated", 2))); }));
+  CHECK(refused([&] { onlooker->publish_background(make_event("OrderCreated")); }));
+  CHECK(refused([&] { onlooker->start_consuming(); }));
+  CHECK(refused([&] { static_cast<void>(onlooker->recover()); }));
+  CHECK(refused([&] { static_cast<void>(onlooker->replay_dead_letter(Position{1, 0})); }));
+  CHECK(refused([&] { static_cast<void>(onlooker->purge_dead_letters({})); }));
+  CHECK(refused([&] { static_cast<void>(onlooker->import_dead_letters({})); }));
+  const StreamInfo info = bus->stream_info();
+  CHECK(info.length == 3);
+  CHECK(info.groups.empty());
+}
+
 TEST_CASE("stream info tells of an empty stream with a fresh group", "[I][I.71]") {
   Stream stream;
   auto bus = stream.connect();

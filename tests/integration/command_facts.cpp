@@ -122,6 +122,18 @@ TEST_CASE("a server that is down is named, with what to do, and exit code 1") {
         "eventbus: redis-streams: cannot connect to 127.0.0.1:1: connection refused; is the server running?\n");
 }
 
+#ifdef EVENTBUS_SQLITE_PLUGIN
+TEST_CASE("info makes no file where the path of a SQLite bus is mistyped") {
+  const File file("{}");
+  const std::filesystem::path path = file.path() + ".db";
+  const Ended ended = run_child({EVENTBUS_COMMAND, "info", "--set", "backend=" EVENTBUS_SQLITE_PLUGIN, "--set",
+                                 "backends.sqlite.path=" + path.string()});
+  CHECK(ended.code == 1);
+  CHECK(ended.errors.find(path.string()) != std::string::npos);
+  CHECK(std::distance(std::filesystem::directory_iterator(path.parent_path()), {}) == 1);
+}
+#endif
+
 TEST_CASE("a text file named as a plugin is refused by name") {
   const File file("hello\n");
   const Ended ended = run_child({EVENTBUS_COMMAND, "check", "--set", "backend=" + file.path()});

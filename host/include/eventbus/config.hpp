@@ -28,6 +28,7 @@ struct BusConfig {
   std::optional<std::string> consumer_name{};  // default: <hostname>-<8 hex digits>, drawn when the bus is opened
   StartFrom start_from{};
 
+  bool read_only = false;  // to look on: creates nothing, and refuses (unsupported) to publish, to consume, to change
   std::uint32_t batch_size = 100;
   std::chrono::milliseconds block{5000};  // "block_ms"
   std::uint32_t max_in_flight = 1000;

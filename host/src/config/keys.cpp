@@ -171,6 +171,7 @@ std::vector<Key> make_keys() {
             },
             [](const std::optional<std::string>& value) { return value ? Json(*value) : Json(); }, true),
       field("start_from", EVENTBUS_FIELD(start_from), read_start_from, write_start_from),
+      boolean("read_only", EVENTBUS_FIELD(read_only)),
       integer("batch_size", EVENTBUS_FIELD(batch_size), 1, 100000),
       duration("block_ms", EVENTBUS_FIELD(block), 1, 3600000),
       integer("max_in_flight", EVENTBUS_FIELD(max_in_flight), 1, 10000000),

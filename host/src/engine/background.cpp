@@ -12,6 +12,7 @@ constexpr milliseconds last_again{5000};
 }  // namespace
 
 void Core::publish_background(Event event) {
+  refuse_if_read_only("publish_background");
   Gate::Pass pass(gate_);
   if (!pass) refuse_closed("publish_background");
   if (auto error = check_event(event, config_.max_payload_bytes, backend_->needs_bytes())) {

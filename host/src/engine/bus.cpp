@@ -110,13 +110,16 @@ class Bus final : public EventBus {
     return std::move(page.entries.front());
   }
   std::optional<Position> replay_dead_letter(Position position, std::string_view only_group) override {
+    core_->refuse_if_read_only("replay_dead_letter");
     return core_->with_backend("replay_dead_letter",
                                [&] { return core_->dead_letter_store().replay(position, only_group); });
   }
   std::uint64_t purge_dead_letters(const PurgeQuery& query) override {
+    core_->refuse_if_read_only("purge_dead_letters");
     return core_->with_backend("purge_dead_letters", [&] { return core_->dead_letter_store().purge(query); });
   }
   std::uint64_t import_dead_letters(std::span<const DeadLetter> entries) override {
+    core_->refuse_if_read_only("import_dead_letters");
     return core_->with_backend("import_dead_letters", [&] { return core_->dead_letter_store().add(entries); });
   }
   HistoryPage history(const HistoryQuery& query) override {
@@ -126,6 +129,7 @@ class Bus final : public EventBus {
     return page;
   }
   std::shared_ptr<IdempotencyStore> idempotency_store() override {
+    core_->refuse_if_read_only("idempotency_store");
     static_cast<void>(core_->idempotency_store());
     return std::make_shared<BusIdempotency>(core_);
   }

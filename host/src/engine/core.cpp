@@ -38,7 +38,7 @@ void Core::connect() {
   milliseconds delay{100};
   for (;;) {
     try {
-      backend_->open(Role::publisher, config_.start_from);
+      backend_->open(config_.read_only ? Role::inspector : Role::publisher, config_.start_from);
       break;
     } catch (const Error& error) {
       if (!error.retryable() || is_driven() || now() + delay >= deadline) {
@@ -52,7 +52,9 @@ void Core::connect() {
   }
   link_up_ = true;
   gate_.open();
-  if (config_.trim.max_length == 0 && config_.trim.hard_max_length == 0 && config_.trim.max_age.count() == 0) return;
+  const auto& trim = config_.trim;
+  bool trims = trim.max_length > 0 || trim.hard_max_length > 0 || trim.max_age.count() > 0;
+  if (!trims || config_.read_only) return;
   if (!is_driven()) trim_thread_ = std::thread([this] { run_trimming(); });
 }
 
@@ -61,6 +63,7 @@ void Core::start_consuming() {
     throw Error(ErrorCode::conflict, "start_consuming: cannot start consuming '" + settings_.stream +
                                          "' from inside a delivery of this bus; call it elsewhere");
   }
+  refuse_if_read_only("start_consuming");
   std::lock_guard lifecycle(lifecycle_mutex_);
   if (!gate_.is_open()) refuse_closed("start_consuming");
   if (started_) {

@@ -72,6 +72,8 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   Health health() const;
   Capabilities capabilities() const;
   StreamInfo stream_info() const;
+  [[noreturn]] void refuse_closed(std::string_view what) const;
+  void refuse_if_read_only(std::string_view what) const;
   template <class Call>
   auto with_backend(std::string_view what, Call&& call) {
     Gate::Pass pass(gate_);
@@ -132,7 +134,6 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   void disconnect_now() noexcept;
   void retire_workers();
   void poke() noexcept;
-  [[noreturn]] void refuse_closed(std::string_view what) const;
   void report(std::string_view where, const Error& error, const Event* event = nullptr) noexcept;
 
   // publishing

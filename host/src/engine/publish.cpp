@@ -13,6 +13,12 @@ void Core::refuse_closed(std::string_view what) const {
                                      "': the bus is not connected; call connect() first");
 }
 
+void Core::refuse_if_read_only(std::string_view what) const {
+  if (!config_.read_only) return;
+  throw Error(ErrorCode::unsupported, std::string(what) + ": cannot change stream '" + settings_.stream +
+                                          "': this bus is read-only; open one without `read_only`");
+}
+
 void Core::note_append(const AppendResult& result) noexcept {
   switch (result.status) {
     case AppendStatus::written:
@@ -54,6 +60,7 @@ AppendResult Core::append_one(Event& event) {
 }
 
 Position Core::publish(Event event) {
+  refuse_if_read_only("publish");
   Gate::Pass pass(gate_);
   if (!pass) refuse_closed("publish");
   AppendResult result = append_one(event);
@@ -66,6 +73,7 @@ Position Core::publish(Event event) {
 }
 
 std::vector<PublishResult> Core::publish_all(std::vector<Event> events) {
+  refuse_if_read_only("publish_all");
   std::vector<PublishResult> results(events.size());
   if (events.empty()) return results;
   Gate::Pass pass(gate_);

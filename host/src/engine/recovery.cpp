@@ -128,6 +128,7 @@ void Core::sweep_some(const SweepPtr& sweep, bool wanted, std::size_t room) {
 }
 
 RecoveryReport Core::recover(const RecoveryOptions& options) {
+  refuse_if_read_only("recover");
   auto sweep = std::make_shared<Sweep>();
   sweep->min_idle = options.min_idle.value_or(lease_);
   sweep->batch = options.batch_size > 0 ? options.batch_size : config_.batch_size;

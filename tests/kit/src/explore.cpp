@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <iostream>
 
 #include <eventbus/error.hpp>
 #include <eventbus/testing/scheduler.hpp>
@@ -10,14 +11,6 @@ namespace eventbus::testing {
 namespace {
 
 constexpr std::size_t shown_steps = 60;
-
-Expectation run_once(const std::function<Expectation(Scheduler&)>& test, Scheduler& scheduler) {
-  try {
-    return test(scheduler);
-  } catch (const std::exception& error) {
-    return {false, std::string("it threw: ") + error.what() + '\n'};
-  }
-}
 
 std::string show(const std::vector<std::string>& trace) {
   const std::size_t from = trace.size() > shown_steps ? trace.size() - shown_steps : 0;
@@ -47,12 +40,21 @@ Expectation explore(const std::function<Expectation(Scheduler&)>& test, ExploreO
   options = from_environment(options);
   for (std::size_t run = 0; run < options.runs; ++run) {
     Scheduler scheduler(options.first_seed + run);
-    const Expectation result = run_once(test, scheduler);
-    if (result) continue;
-    const std::string seed = std::to_string(scheduler.seed());
-    return {false, "explore: seed " + seed + " fails, run " + std::to_string(run + 1) + " of " +
-                       std::to_string(options.runs) + "; EVENTBUS_TEST_SEED=" + seed + " runs it alone\n" +
-                       result.text() + show(scheduler.trace())};
+    auto failure = [&](const std::string& what) {
+      const std::string seed = std::to_string(scheduler.seed());
+      return "explore: seed " + seed + " fails, run " + std::to_string(run + 1) + " of " +
+             std::to_string(options.runs) + "; EVENTBUS_TEST_SEED=" + seed + " runs it alone\n" + what +
+             show(scheduler.trace());
+    };
+    try {
+      const Expectation result = test(scheduler);
+      if (!result) return {false, failure(result.text())};
+    } catch (const std::exception& error) {
+      return {false, failure(std::string("it threw: ") + error.what() + '\n')};
+    } catch (...) {  // a test framework's, mostly, which tells what failed
+      std::cerr << failure("");
+      throw;
+    }
   }
   return {true, "explore: " + std::to_string(options.runs) + " runs from seed " + std::to_string(options.first_seed) +
                     " on held\n"};

@@ -125,10 +125,12 @@ TestBus::TestBus(BusConfig config, std::shared_ptr<World> world, TestOptions opt
   config.backend = "memory";
   if (!config.consumer_name) config.consumer_name = "consumer-" + std::to_string(++world->named);
   std::string& section = config.backends["memory"];
-  auto own = section.empty() ? nlohmann::json::object() : nlohmann::json::parse(section);
-  own["broker"] = world->broker;
-  own["dispatch"] = "background";
-  section = own.dump();
+  auto own = section.empty() ? nlohmann::json::object() : nlohmann::json::parse(section, nullptr, false);
+  if (own.is_object()) {  // else opening refuses it
+    own["broker"] = world->broker;
+    own["dispatch"] = "background";
+    section = own.dump();
+  }
   options.scheduler = world->scheduler;
   state_ = std::make_unique<State>(std::move(world), std::move(config), std::move(options));
 }

@@ -99,11 +99,11 @@ TEST_CASE("the database of another application is refused and left as it was") {
 TEST_CASE("a file with a newer schema is refused with both versions") {
   Fixture fixture;
   fixture.publisher();
-  Raw(fixture.file).run("PRAGMA user_version = 2");
+  Raw(fixture.file).run("PRAGMA user_version = 3");
   Error error = opening(fixture);
   CHECK(error.code() == ErrorCode::unsupported);
   CHECK(what_of(error) == "sqlite: cannot use " + fixture.file +
-                              ": its schema is version 2, and this plugin knows versions up to 1; use the newer plugin "
+                              ": its schema is version 3, and this plugin knows versions up to 2; use the newer plugin "
                               "that wrote it");
 }
 

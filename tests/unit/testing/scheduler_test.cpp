@@ -163,6 +163,11 @@ TEST_CASE("what a run throws is its failure, with the seed") {
   CHECK(thrown.text().find("it threw: run_until_idle: cannot come to an end within 50 steps") != std::string::npos);
 }
 
+TEST_CASE("what a test framework throws is passed on") {
+  struct Failure {};
+  CHECK_THROWS_AS(explore([](Scheduler&) -> Expectation { throw Failure{}; }), Failure);
+}
+
 TEST_CASE("a handler that waits for a lock of one that is suspended lets that one go on, and gets it") {
   bool waited = false;
   for (std::uint64_t seed = 1; !waited; ++seed) {

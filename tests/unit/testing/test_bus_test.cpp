@@ -82,6 +82,14 @@ TEST_CASE("an expectation that is not met tells what was expected, what came, an
   CHECK(test.expect_dead_letters(1).text().find("there are none at all") != std::string::npos);
 }
 
+TEST_CASE("a section of the backend that is no object is refused as open_bus refuses it") {
+  for (const char* section : {"[1]", "{", "5"}) {
+    BusConfig config;
+    config.backends["memory"] = section;
+    CHECK_THROWS_AS(TestBus(config), Error);
+  }
+}
+
 TEST_CASE("a handler that feeds itself ends the run with an error") {
   TestBus test;
   auto kept = test.bus().subscribe("order", [&](const Event&) { test.bus().publish(order()); });

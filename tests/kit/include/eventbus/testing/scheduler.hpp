@@ -59,7 +59,8 @@ struct ExploreOptions {
 };
 
 // Runs `test` with one seed after another until it fails: what it returns is not met, or it throws. The text of a
-// failure tells the seed, what failed, and what ran in which order.
+// failure tells the seed, what failed, and what ran in which order. What a test framework throws, e.g. for a REQUIRE in
+// it, is passed on, and the same text goes to stderr.
 Expectation explore(const std::function<Expectation(Scheduler&)>& test, ExploreOptions options = {});
 
 }  // namespace eventbus::testing
