@@ -1,4 +1,5 @@
 // J. The edge: what the backend declares is what it does, in both directions
+#include <atomic>
 #include <filesystem>
 
 #include "harness.hpp"
@@ -66,6 +67,25 @@ TEST_CASE("publish runs the handlers before it returns exactly if that is declar
   CHECK(returned);
   CHECK(handled == (is_inline(*bus) ? 1U : 0U));
   CHECK(recorder.wait_for(1));
+}
+
+TEST_CASE("with inline dispatch each event that one thread publishes is handled when publish returns", "[J][J.78]") {
+  Stream stream;
+  auto bus = stream.connect();
+  if (!is_inline(*bus)) SKIP("needs inline dispatch");
+  std::atomic<int> handled{0};
+  auto subscription = bus->subscribe_to_all([&](const Event&) {
+    for (std::atomic<int> spin{0}; spin < 2000; ++spin) {  // so that the bus's own thread wakes up meanwhile
+    }
+    ++handled;
+  });
+  bus->start_consuming();
+  int late = 0;
+  for (int i = 1; i <= 20000; ++i) {
+    bus->publish(make_event("OrderCreated"));
+    late += handled == i ? 0 : 1;
+  }
+  CHECK(late == 0);
 }
 
 TEST_CASE("a second consumer of a group gets a share exactly if competing consumers are declared", "[J][J.78]") {

@@ -79,10 +79,10 @@ class EventBus {
 
   // Returns when the backend has accepted the event (durably, where the backend is durable). Throws where it is not
   // known to be written: `timed_out` if the answer was lost, so that it may or may not be, any other code if it surely
-  // is not
-  // (`invalid_argument`, `unavailable`, `backpressure`, ...). Blocks for one round trip; callers from several threads
-  // do not queue behind one another. With inline dispatch the handlers of this bus have run when it returns, and never
-  // make it throw.
+  // is not (`invalid_argument`, `unavailable`, `backpressure`, ...). Blocks for one round trip; callers from several
+  // threads do not queue behind one another.
+  // With inline dispatch the handlers of this bus have run when it returns, and never make it throw; but inside a
+  // handler, or while another thread's publish runs handlers, it leaves them to that.
   virtual Position publish(Event event) = 0;
 
   // As publish of one, for each in order; positions increase strictly. Returns one result an event, in the same order,

@@ -134,6 +134,7 @@ DrainReport Core::stop_now(std::optional<milliseconds> timeout) {
   }
   intake_cv_.notify_all();
   work_cv_.notify_all();
+  worker_cv_.notify_all();
   if (consumer_.joinable()) {
     backend_->wake();
     consumer_.join();

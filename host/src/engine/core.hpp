@@ -53,6 +53,7 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   bool is_connected() const noexcept { return gate_.is_open() && link_up_.load(); }
   bool is_consuming() const noexcept { return consuming_.load(); }
   bool inside_delivery() const noexcept;
+  static bool inside_any_delivery() noexcept;  // of whichever bus
 
   // publishing (publish.cpp, background.cpp)
   Position publish(Event event);
@@ -167,7 +168,10 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   // inline dispatch (inline.cpp)
   void watch_inline(milliseconds wait);
   void work_inline(Worker& worker);
-  void drain_inline();
+  enum class Drainer { publisher, worker };
+  void drain_inline(Drainer who = Drainer::publisher);
+  void note_pass(std::uint64_t& passes);
+  void wait_for_worker();
   void run_ready_inline();
 
   // what was held before, or by others (recovery.cpp, leases.cpp)
@@ -285,8 +289,10 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   std::list<std::shared_ptr<Worker>> workers_;
   std::thread consumer_;
   std::atomic<std::int64_t> live_workers_{0};
-  Registry::Reader caller_reader_;  // of whoever drains or recovers
-  std::atomic<std::uint64_t> drain_requests_{0};
+  Registry::Reader caller_reader_;                // of whoever drains or recovers
+  std::atomic<std::uint64_t> drain_requests_{0};  // since somebody began to drain
+  std::condition_variable worker_cv_;             // publishers wait here for the worker that drains
+  std::uint64_t worker_passes_begun_ = 0, worker_passes_ended_ = 0;
   bool drain_wanted_ = false;               // the inline worker is to drain
   std::atomic<bool> drain_awaited_{false};  // the consumer thread waits for the end of a drain
 

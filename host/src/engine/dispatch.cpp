@@ -94,6 +94,8 @@ bool Core::inside_delivery() const noexcept {
   return false;
 }
 
+bool Core::inside_any_delivery() noexcept { return innermost != nullptr; }
+
 HeldPtr Core::take_work_locked() {
   if (stopping_) return nullptr;
   HeldPtr held = lanes_.take();

@@ -1,10 +1,14 @@
-// Inline dispatch: whoever comes first drains, until nobody has asked for more. Receiving and the insertion into the
-// lanes happen under one lock; handlers run outside it.
+// Inline dispatch: whoever comes first drains, until nobody has asked for more. A publisher who comes while another one
+// drains leaves it to that one; while the worker drains it waits, since its handlers have run when publish returns.
+// Receiving and the insertion into the lanes happen under one lock; handlers run outside it.
 #include <algorithm>
 
 #include "engine/intake_sink.hpp"
 
 namespace eventbus::host {
+namespace {
+constexpr std::uint64_t worker_drains = std::uint64_t{1} << 63;  // in drain_requests_, beside their number
+}
 
 // The consumer thread's: waits for events of other buses, and has the worker drain.
 void Core::watch_inline(milliseconds wait) {
@@ -47,7 +51,7 @@ void Core::work_inline(Worker& worker) {
     bool elsewhere = drain_requests_.load() != 0;
     drain_wanted_ = false;
     lock.unlock();
-    drain_inline();
+    drain_inline(Drainer::worker);
     lock.lock();
     worker.in_handler = false;
     // Whoever drains takes what is ready; looking again at once would only spin.
@@ -58,17 +62,26 @@ void Core::work_inline(Worker& worker) {
   drain_cv_.notify_all();
 }
 
-void Core::drain_inline() {
+void Core::drain_inline(Drainer who) {
   if (!consuming_ || registry_.empty()) return;
-  std::uint64_t seen = drain_requests_.fetch_add(1) + 1;
-  if (seen != 1) return;
-  for (;;) {
+  const std::uint64_t first = who == Drainer::worker ? worker_drains | 1 : 1;
+  std::uint64_t before = drain_requests_.load();
+  while (!drain_requests_.compare_exchange_weak(before, before == 0 ? first : before + 1)) {
+  }
+  if (before != 0) {
+    if (who == Drainer::publisher && (before & worker_drains) != 0) wait_for_worker();
+    return;
+  }
+  std::uint64_t seen = first;
+  for (bool over = false; !over;) {
+    if (who == Drainer::worker) note_pass(worker_passes_begun_);
     try {
       run_ready_inline();
     } catch (const Error& error) {
       report("receive", error);
     }
-    if (drain_requests_.compare_exchange_strong(seen, 0)) break;
+    over = drain_requests_.compare_exchange_strong(seen, 0);
+    if (who == Drainer::worker) note_pass(worker_passes_ended_);
   }
   poke();
   if (!drain_awaited_.load()) return;
@@ -76,6 +89,25 @@ void Core::drain_inline() {
     std::lock_guard lock(mutex_);  // orders this after the consumer thread's look
   }
   intake_cv_.notify_one();
+}
+
+void Core::note_pass(std::uint64_t& passes) {
+  {
+    std::lock_guard lock(mutex_);
+    ++passes;
+  }
+  worker_cv_.notify_all();
+}
+
+// What this thread published is the worker's to handle: until a pass that began after it is over, or the bus stops. Not
+// from inside a delivery, which the worker may be waiting for.
+void Core::wait_for_worker() {
+  if (inside_any_delivery()) return;
+  std::unique_lock lock(mutex_);
+  const std::uint64_t next_pass = worker_passes_begun_ + 1;
+  worker_cv_.wait(lock, [&] {
+    return stopping_ || (drain_requests_.load() & worker_drains) == 0 || worker_passes_ended_ >= next_pass;
+  });
 }
 
 void Core::run_ready_inline() {
