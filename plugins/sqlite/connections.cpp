@@ -60,7 +60,7 @@ void SqliteBackend::open_files() {
   FileLock setup;
   setup.open(file + "-names", file);
   take_setup_lock(setup, *database, options_.busy_timeout);
-  prepare(*database);
+  prepare(*database, creates_);
   auto bell = std::make_shared<Bell>(file + "-bell", file, settings_.stream);
   database->on_long_wait = [bell] { bell->want_turn(); };
   writer_ = std::move(database);

@@ -140,13 +140,13 @@ void check_file(Database& database) {
   if (!is_new(database)) check_owner(database);
 }
 
-void prepare(Database& database) {
+void prepare(Database& database, bool upgrade) {
   bool fresh = is_new(database);
   if (!fresh) check_owner(database);
   if (database.text("PRAGMA journal_mode") != "wal" && database.text("PRAGMA journal_mode = WAL") != "wal") {
     refuse(database, ErrorCode::unavailable, "its file system cannot share a write-ahead log; put it on a local disk");
   }
-  if (const std::int64_t version = database.number("PRAGMA user_version"); version < schema_version) {
+  if (fresh || (upgrade && database.number("PRAGMA user_version") < schema_version)) {
     Transaction transaction(database);
     if (fresh) database.run(tables);
     database.run(second_version);

@@ -11,8 +11,8 @@ inline constexpr std::int64_t schema_version = 2;           // in the header's u
 // Refuses a file of another application (invalid_config) and one with a newer schema (unsupported); changes nothing.
 void check_file(Database& database);
 
-// Makes the tables in a new file, and what an older one lacks. Ends all leases if they were given before this machine
-// started. Run by one process at a time.
-void prepare(Database& database);
+// Makes the tables in a new file and, if `upgrade`, what an older one lacks. Ends all leases if they were given before
+// this machine started. Run by one process at a time.
+void prepare(Database& database, bool upgrade);
 
 }  // namespace eventbus::sqlite

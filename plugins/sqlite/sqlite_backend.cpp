@@ -15,7 +15,10 @@ SqliteBackend::~SqliteBackend() { close(); }
 void SqliteBackend::open(Role role, const StartFrom& start) {
   {
     std::lock_guard lock(write_mutex_);
-    creates_ = creates_ || role != Role::inspector;
+    if (!creates_ && role != Role::inspector) {
+      creates_ = true;
+      writer_.reset();  // who looked on until now left an older file as it was
+    }
     ensure_writer_locked("open");
   }
   is_open_ = true;

@@ -55,6 +55,22 @@ TEST_CASE("stop waits for running handlers, releases what has not started, and r
   CHECK_FALSE(payloads.contains("200"));
 }
 
+TEST_CASE("publish returns while a handler that a stop abandoned still runs", "[G][G.60]") {
+  Stream stream;
+  Gate gate;
+  auto publisher = stream.connect();
+  auto bus = stream.connect();
+  auto subscription = bus->subscribe_to_all([&](const Event&) { gate.wait(); });
+  Gate::OpenAtEnd opens(gate);
+  bus->start_consuming();
+  publisher->publish(make_event("OrderCreated"));
+  REQUIRE(gate.wait_for_arrivals(1));
+  CHECK(bus->stop_consuming(std::chrono::milliseconds(10)).abandoned == 1);
+  bus->start_consuming();
+  auto published = publish_aside(*bus, make_events("OrderCreated", 1));
+  CHECK(published.wait_for(deadline / 2) == std::future_status::ready);  // the gate opens by itself at the deadline
+}
+
 TEST_CASE("with a deadline too short stop returns in time, names what it abandoned, and that is delivered again later",
           "[G][G.60]") {
   Stream stream;

@@ -55,10 +55,10 @@ using ErrorHook = std::function<void(const BackgroundError&)>;
 // `shutdown_timeout_ms`,
 //   disconnects, and then waits for what still runs, naming it in the log; inside a delivery of this bus it only
 //   requests the stop. It never throws.
-// Errors: calls throw eventbus::Error; `closed` unless connected, where a backend is needed; `unsupported` for what
-// would
-//   change the stream on a bus that is `read_only`. What an event or an entry met is a return value. What fails with no
-//   caller to tell goes to the error hook and the log.
+// Errors: calls throw eventbus::Error; `closed` unless connected, where a backend is needed; `unsupported` for changes
+//   of the stream on a bus that is `read_only`.
+//   What an event or an entry met is a return value. What fails with no caller to tell goes to the error hook and the
+//   log.
 // Delivery: at least once. A handler must tolerate a duplicate, which carries the same event id.
 class EventBus {
  public:

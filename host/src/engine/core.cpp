@@ -238,6 +238,7 @@ void Core::retire_workers() {
     {
       std::lock_guard lock(mutex_);
       in_handler = worker->in_handler && !worker->done;
+      if (in_handler && (drain_requests_.load() & worker_drains) != 0) drain_abandoned_ = true;
       worker->done = true;  // an abandoned one ends with its handler, also if consuming starts again
     }
     if (in_handler) {

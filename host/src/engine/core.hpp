@@ -289,10 +289,12 @@ class Core final : public BackendHost, public detail::SubscriptionOwner, public 
   std::list<std::shared_ptr<Worker>> workers_;
   std::thread consumer_;
   std::atomic<std::int64_t> live_workers_{0};
-  Registry::Reader caller_reader_;                // of whoever drains or recovers
-  std::atomic<std::uint64_t> drain_requests_{0};  // since somebody began to drain
-  std::condition_variable worker_cv_;             // publishers wait here for the worker that drains
+  Registry::Reader caller_reader_;                                        // of whoever drains or recovers
+  static constexpr std::uint64_t worker_drains = std::uint64_t{1} << 63;  // in drain_requests_, beside their number
+  std::atomic<std::uint64_t> drain_requests_{0};                          // since somebody began to drain
+  std::condition_variable worker_cv_;  // publishers wait here for the worker that drains
   std::uint64_t worker_passes_begun_ = 0, worker_passes_ended_ = 0;
+  bool drain_abandoned_ = false;            // a stop left the worker in it, so nobody waits for it
   bool drain_wanted_ = false;               // the inline worker is to drain
   std::atomic<bool> drain_awaited_{false};  // the consumer thread waits for the end of a drain
 

@@ -6,10 +6,6 @@
 #include "engine/intake_sink.hpp"
 
 namespace eventbus::host {
-namespace {
-constexpr std::uint64_t worker_drains = std::uint64_t{1} << 63;  // in drain_requests_, beside their number
-}
-
 // The consumer thread's: waits for events of other buses, and has the worker drain.
 void Core::watch_inline(milliseconds wait) {
   if (drain_requests_.load() == 0) {
@@ -83,6 +79,10 @@ void Core::drain_inline(Drainer who) {
     over = drain_requests_.compare_exchange_strong(seen, 0);
     if (who == Drainer::worker) note_pass(worker_passes_ended_);
   }
+  if (who == Drainer::worker) {
+    std::lock_guard lock(mutex_);
+    drain_abandoned_ = false;
+  }
   poke();
   if (!drain_awaited_.load()) return;
   {
@@ -106,7 +106,7 @@ void Core::wait_for_worker() {
   std::unique_lock lock(mutex_);
   const std::uint64_t next_pass = worker_passes_begun_ + 1;
   worker_cv_.wait(lock, [&] {
-    return stopping_ || (drain_requests_.load() & worker_drains) == 0 || worker_passes_ended_ >= next_pass;
+    return stopping_ || drain_abandoned_ || (drain_requests_.load() & worker_drains) == 0 || worker_passes_ended_ >= next_pass;
   });
 }
 

@@ -1,22 +1,11 @@
 // Consumer names, opening and closing.
 #include <catch2/catch_test_macros.hpp>
 
+#include "calls.hpp"
 #include "driver.hpp"
 
 namespace eventbus::driver_tests {
 using namespace under_test;
-namespace {
-
-ErrorCode code_of(const auto& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return ErrorCode::internal;
-}
-
-}  // namespace
 
 TEST_CASE("a consumer name is taken by one open backend at a time") {
   Fixture fixture;

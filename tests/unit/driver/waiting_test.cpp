@@ -1,27 +1,12 @@
 // Receives that wait, and what ends them. Each waits for longer than any test may take, so that it ends by what is
 // tested or the test is too slow to pass.
 #include <catch2/catch_test_macros.hpp>
-#include <future>
 
+#include "calls.hpp"
 #include "driver.hpp"
 
 namespace eventbus::driver_tests {
 using namespace under_test;
-namespace {
-
-constexpr auto long_wait = 30s;
-
-template <class Call>
-auto started(Call call) {
-  return std::async(std::launch::async, std::move(call));
-}
-
-template <class Future>
-bool ended(Future& future) {
-  return future.wait_for(10s) == std::future_status::ready;
-}
-
-}  // namespace
 
 TEST_CASE("a receive that waits is ended by an append of another backend") {
   Fixture fixture;

@@ -1,25 +1,13 @@
 // Inline dispatch: what a backend tells itself and others of its appends.
 #include <catch2/catch_test_macros.hpp>
-#include <future>
 
+#include "../driver/calls.hpp"
 #include "driver.hpp"
 
 namespace eventbus::memory::test {
-namespace {
-
-constexpr auto long_wait = 30s;
-
-template <class Call>
-auto started(Call call) {
-  return std::async(std::launch::async, std::move(call));
-}
-
-template <class Future>
-bool ended(Future& future) {
-  return future.wait_for(10s) == std::future_status::ready;
-}
-
-}  // namespace
+using driver_tests::ended;
+using driver_tests::long_wait;
+using driver_tests::started;
 
 TEST_CASE("an inline backend's own append ends the waits of others, not its own with max 0") {
   Fixture fixture;

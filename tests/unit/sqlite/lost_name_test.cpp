@@ -1,21 +1,11 @@
 // A consumer name that is lost under its holder.
 #include <catch2/catch_test_macros.hpp>
 
+#include "../driver/calls.hpp"
 #include "driver.hpp"
 
 namespace eventbus::sqlite::test {
-namespace {
-
-ErrorCode code_of(const auto& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return ErrorCode::internal;
-}
-
-}  // namespace
+using driver_tests::code_of;
 
 TEST_CASE("who lost its name, with the file of names, is told so") {
   Fixture fixture;
